@@ -1,0 +1,89 @@
+import type { FileContent, FileCopy, FileRecord, FileReference, MigrationItem, Namespace, NewReference } from '../domain/models.ts';
+
+/** What makes two copies of a content different copies. */
+export interface CopyKey {
+  provider: string;
+  account: string;
+  purpose: string;
+  namespace: Namespace;
+}
+
+export interface ClaimRequest extends CopyKey {
+  content: FileContent;
+  originalName: string;
+  /** Who claims: the same owner asking again gets its own claim back, also after a crash. */
+  owner: string;
+  idempotencyKey: string;
+  leaseSeconds: number;
+}
+
+/**
+ * - `completed`: the copy is there; nothing is to be sent.
+ * - `claimed`: the caller, and nobody else, is to send it before the lease runs out. `attempts` counts claims of this copy, from 1.
+ * - `busy`: somebody else is sending (or purging) it; ask again in `retryAfterMs` at the latest.
+ */
+export type Claim =
+  | { outcome: 'completed'; fileId: string; copyId: string; providerFileId: string }
+  | { outcome: 'claimed'; fileId: string; copyId: string; attempts: number; lastErrorCode: string | null }
+  | { outcome: 'busy'; fileId: string; copyId: string; retryAfterMs: number };
+
+export interface Page {
+  /** The last key of the page before; null for the first. */
+  after: string | null;
+  limit: number;
+}
+
+/** A file as it is listed: the content, its live copies and how many references hold it. */
+export interface FileListing extends FileRecord {
+  names: string[];
+  references: number;
+  copies: Pick<FileCopy, 'provider' | 'status' | 'providerFileId'>[];
+}
+
+/**
+ * What exists where. The database decides every race: each method is one statement or one function in SQL.
+ * Errors are LedgerError (unreachable: retryable; refused or schema missing: not), FileNotFoundError and ValidationError.
+ */
+export interface Ledger {
+  /** Resolves when the ledger can be used now; else throws what is wrong and what to do. */
+  check(): Promise<void>;
+
+  claim(request: ClaimRequest): Promise<Claim>;
+  /** False when the claim is no longer the owner's. */
+  renew(copyId: string, owner: string, leaseSeconds: number): Promise<boolean>;
+  /** Marks the copy as there. Idempotent. False when the claim was lost to somebody else who has not completed it. */
+  complete(copyId: string, owner: string, providerFileId: string): Promise<boolean>;
+  /** Gives the claim up. Does nothing when it is no longer the owner's or the copy is completed. */
+  fail(copyId: string, owner: string, errorCode: string): Promise<void>;
+  /** A completed copy turned out to be damaged or gone: the next claim sends it again. */
+  invalidate(copyId: string, errorCode: string): Promise<void>;
+
+  /** Idempotent: the same holder, tool and name for the same file is the same reference. */
+  addReference(fileId: string, reference: NewReference): Promise<FileReference>;
+  references(fileId: string): Promise<FileReference[]>;
+  /** False when there was none. Never deletes a file. */
+  deleteReference(referenceId: string): Promise<boolean>;
+
+  /** Follows `duplicate_of`. Null when unknown. */
+  file(fileId: string): Promise<FileRecord | null>;
+  fileByHash(sha256: string): Promise<FileRecord | null>;
+  /** All rows, also failed and deleted ones. */
+  copies(fileId: string): Promise<FileCopy[]>;
+  /** Files with at least one live copy, by id. */
+  list(page: Page): Promise<FileListing[]>;
+  /** The file was read: retention counts from here. */
+  touch(fileId: string): Promise<void>;
+
+  /** Marks every live copy as deleted; purging comes later. The number of copies marked; 0 when held or referenced with keep. */
+  softDelete(fileId: string, reason: string): Promise<number>;
+  restore(fileId: string): Promise<number>;
+  /** Takes the right to delete the object at the provider; null when the copy is not deleted, on hold, purged or being purged. */
+  beginPurge(copyId: string, owner: string, leaseSeconds: number): Promise<FileCopy | null>;
+  completePurge(copyId: string, owner: string): Promise<void>;
+  failPurge(copyId: string, owner: string, errorCode: string): Promise<void>;
+
+  /** Idempotent by (migration, path). */
+  recordMigrationItems(migrationId: string, items: readonly MigrationItem[]): Promise<void>;
+  /** By path in byte order; `after` is the last path. */
+  migrationItems(migrationId: string, page: Page & { status?: MigrationItem['status'] }): Promise<MigrationItem[]>;
+}
