@@ -1,0 +1,68 @@
+import { type Found, stronger } from './layers.ts';
+import type { Problem } from './problem.ts';
+
+/** A server's address, and what belongs to that server and must not be sent to, or said of, another one. */
+const CONNECTIONS = [
+  {
+    server: 'Supabase',
+    address: 'SUPABASE_URL',
+    credentials: ['SUPABASE_SECRET_KEY'],
+    required: ['SUPABASE_SECRET_KEY'],
+    belongings: [],
+  },
+  {
+    server: 'Temporal',
+    address: 'TEMPORAL_ADDRESS',
+    credentials: ['TEMPORAL_API_KEY', 'TEMPORAL_TLS_CLIENT_CERT_PATH', 'TEMPORAL_TLS_CLIENT_KEY_PATH'],
+    required: [],
+    belongings: ['TEMPORAL_NAMESPACE', 'TEMPORAL_TLS', 'TEMPORAL_TLS_SERVER_CA_CERT_PATH', 'TEMPORAL_TLS_SERVER_NAME', 'TEMPORAL_UI_URL'],
+  },
+] as const;
+
+export interface Paired {
+  found: Map<string, Found>;
+  problems: Problem[];
+  warnings: string[];
+}
+
+/**
+ * Keeps an address and its credentials together. What the embedded server wrote is never used with somebody's address; a
+ * credential must come from the layer of its address or a stronger one; and one that was given without an address is not
+ * sent to the embedded server.
+ */
+export function pairConnections(all: ReadonlyMap<string, Found>): Paired {
+  const found = new Map(all);
+  const problems: Problem[] = [];
+  const warnings: string[] = [];
+  for (const { server, address, credentials, required, belongings } of CONNECTIONS) {
+    const anchor = set(found, address);
+    for (const name of [...credentials, ...belongings]) {
+      const own = set(found, name);
+      if (own === undefined) continue;
+      const isCredential = (credentials as readonly string[]).includes(name);
+      if (anchor?.origin === 'stack' && own.origin !== 'stack') {
+        if (name === 'TEMPORAL_NAMESPACE') continue;
+        found.delete(name);
+        warnings.push(`${own.name} (${own.where}) is not used: ${address} is not set beside it, and the embedded ${server} has its own`);
+      } else if (anchor !== undefined && stronger(anchor.origin, own.origin)) {
+        if (own.origin === 'stack') found.delete(name);
+        else if (isCredential)
+          problems.push({
+            variable: name,
+            value: null,
+            message: `must be set in ${anchor.where} too, where ${address} is: the one in ${own.where} may belong to another server (set it empty if there is none)`,
+            where: own.where,
+          });
+      }
+    }
+    for (const name of required)
+      if (anchor !== undefined && set(found, name) === undefined)
+        problems.push({ variable: name, value: null, message: `must be set in ${anchor.where}, where ${address} is`, where: null });
+  }
+  return { found, problems, warnings };
+}
+
+function set(found: ReadonlyMap<string, Found>, name: string): Found | undefined {
+  const value = found.get(name);
+  return value === undefined || value.value === '' ? undefined : value;
+}

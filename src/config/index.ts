@@ -1,0 +1,4 @@
+export { formatDotenv, type Origin } from './layers.ts';
+export { type Config, type ConfigSource, concerns, type InForce, loadConfig, MASK, stackEnvPath } from './load.ts';
+export { ConfigError, describeProblem, type Problem } from './problem.ts';
+export { infoOf, type SettingInfo } from './setting.ts';
