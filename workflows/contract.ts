@@ -34,6 +34,7 @@ export const UploadInput = z.object({
   namespace: Namespace.default('live'),
   reference: NewReference,
   verify: Verification.default('none'),
+  onDuplicate: z.enum(['reuse', 'error']).default('reuse'),
   settings: UploadSettings,
 });
 export type UploadInput = z.infer<typeof UploadInput>;

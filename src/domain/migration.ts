@@ -27,6 +27,7 @@ export const NO_TOTALS: MigrationTotals = {
   skipped: 0,
 };
 
+/** `done` may have failed files: see the totals. */
 export const MigrationPhase = z.enum(['checking', 'copying', 'paused', 'cancelling', 'done', 'cancelled']);
 export type MigrationPhase = z.infer<typeof MigrationPhase>;
 
@@ -43,21 +44,64 @@ export const MigrationState = z.object({
   exhausted: z.boolean(),
   startedAtMs: z.number(),
   updatedAtMs: z.number(),
+  /** Runs of the workflow so far: it continues as new, so that its history stays short. */
+  runs: z.number(),
+  /** Uploads that were still going on when a run ended: the next one waits for them. */
+  carried: z.array(z.object({ workflowId: z.string(), path: z.string(), sizeBytes: z.number() })),
   /** The first few failures, for people; all of them are in the ledger. */
   failures: z.array(z.object({ path: z.string(), error: z.string() })),
 });
 export type MigrationState = z.infer<typeof MigrationState>;
 
-export const FAILURES_SHOWN = 5;
+/** How many failures are shown to people; all of them are in the ledger. */
+const FAILURES_SHOWN = 5;
+
+export function startMigration(nowMs: number): MigrationState {
+  return {
+    phase: 'checking',
+    reason: null,
+    totals: NO_TOTALS,
+    running: 0,
+    cursor: null,
+    exhausted: false,
+    startedAtMs: nowMs,
+    updatedAtMs: nowMs,
+    runs: 1,
+    carried: [],
+    failures: [],
+  };
+}
 
 export function filesDone(totals: MigrationTotals): number {
   return totals.uploaded + totals.deduplicated + totals.failed + totals.cancelled + totals.skipped;
 }
 
-/** The totals after one more file has ended. */
-export function countItem(totals: MigrationTotals, item: Pick<MigrationItem, 'status' | 'sizeBytes'>): MigrationTotals {
-  const next = { ...totals, [item.status]: totals[item.status] + 1 };
-  if (item.status === 'uploaded') next.uploadedBytes += item.sizeBytes;
-  if (item.status === 'deduplicated') next.deduplicatedBytes += item.sizeBytes;
-  return next;
+/** The state after a page was listed. */
+export function withPage(state: MigrationState, page: { items: readonly { sizeBytes: number }[]; next: string | null }): MigrationState {
+  const bytes = page.items.reduce((sum, item) => sum + item.sizeBytes, 0);
+  const totals = { ...state.totals, listed: state.totals.listed + page.items.length, listedBytes: state.totals.listedBytes + bytes };
+  return { ...state, totals, cursor: page.next, exhausted: page.next === null };
+}
+
+/** The state after one more file has ended. */
+export function withItem(state: MigrationState, item: MigrationItem): MigrationState {
+  const totals = { ...state.totals, [item.status]: state.totals[item.status] + 1 };
+  if (item.status === 'uploaded') totals.uploadedBytes += item.sizeBytes;
+  if (item.status === 'deduplicated') totals.deduplicatedBytes += item.sizeBytes;
+  const shown = item.status === 'failed' && state.failures.length < FAILURES_SHOWN;
+  return { ...state, totals, failures: shown ? [...state.failures, { path: item.path, error: item.error ?? '' }] : state.failures };
+}
+
+/** What the Temporal UI shows while it runs, in Markdown. */
+export function describeMigration(state: MigrationState): string {
+  const { totals } = state;
+  const reason = state.reason === null ? '' : `: ${state.reason}`;
+  const of = state.exhausted ? `${totals.listed}` : `${totals.listed} listed so far`;
+  const lines = [
+    `**${state.phase}**${reason}`,
+    `${filesDone(totals)} of ${of} files done, ${state.running} running`,
+    `${totals.uploaded} uploaded (${totals.uploadedBytes} bytes), ${totals.deduplicated} already there, ${totals.failed} failed, ${totals.skipped} skipped`,
+    ...state.failures.map(({ path, error }) => `- ${JSON.stringify(path)}: ${error}`),
+  ];
+  return lines.join('\n\n');
 }

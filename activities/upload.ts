@@ -1,0 +1,121 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
+import { UploadError } from '../src/domain/errors.ts';
+import type { FileContent } from '../src/domain/models.ts';
+import type { Claimed } from '../src/domain/upload-file.ts';
+import type { Claim, Ledger } from '../src/ledger/ledger.ts';
+import type { UploadStepFunctions, UploadTarget } from '../src/manager/upload-steps.ts';
+import { type UploadInput, uploadWorkflowId } from '../workflows/contract.ts';
+
+export interface UploadActivitiesDependencies {
+  steps: UploadStepFunctions;
+  ledger: Ledger;
+}
+
+/** What `store` leaves for the attempt after it. */
+interface StoreHeartbeat {
+  sentBytes: number;
+  checkpoint: unknown;
+}
+
+/** The steps of the workflow `upload`, each a call of the manager. Idempotent: the same owner gets the same claim and object again. */
+export function createUploadActivities({ steps, ledger }: UploadActivitiesDependencies) {
+  return {
+    async hashFile(input: UploadInput): Promise<FileContent> {
+      return await steps.hash(
+        input.source,
+        { provider: input.provider, name: input.reference.name },
+        { signal: cancellationSignal(), onProgress: beat },
+      );
+    },
+
+    async claimContent(input: UploadInput, content: FileContent): Promise<Claim> {
+      return await steps.claim(content, targetOf(input));
+    },
+
+    /** Asks until the content is there or ours to send; the one who loses the claim waits here. */
+    async awaitClaim(input: UploadInput, content: FileContent): Promise<Claimed> {
+      const signal = cancellationSignal();
+      for (let wait = 100; ; wait = Math.min(wait * 2, 2_000)) {
+        const claim = await steps.claim(content, targetOf(input));
+        if (claim.outcome !== 'busy') return claim;
+        heartbeat();
+        await sleep(Math.min(claim.retryAfterMs, wait) * (0.5 + Math.random() / 2), undefined, { signal });
+      }
+    },
+
+    async storeContent(input: UploadInput, content: FileContent, claim: Claimed & { outcome: 'claimed' }): Promise<string> {
+      const lease = keepLease(ledger, claim.copyId, targetOf(input));
+      const before = activityInfo().heartbeatDetails as StoreHeartbeat | undefined;
+      const details: StoreHeartbeat = { sentBytes: 0, checkpoint: before?.checkpoint };
+      try {
+        return await steps.store(input.source, content, claim, targetOf(input), {
+          signal: AbortSignal.any([cancellationSignal(), lease.lost]),
+          ...(before === undefined ? {} : { checkpoint: before.checkpoint }),
+          onProgress: (sentBytes) => {
+            details.sentBytes = sentBytes;
+            beat(details);
+          },
+          onCheckpoint: (checkpoint) => {
+            details.checkpoint = checkpoint;
+            beat(details);
+          },
+        });
+      } finally {
+        lease.stop();
+      }
+    },
+
+    async recordUpload(input: UploadInput, claim: Claimed, providerFileId: string): Promise<boolean> {
+      return await steps.record(claim, providerFileId, targetOf(input));
+    },
+
+    async verifyCopy(input: UploadInput, content: FileContent, claim: Claimed, providerFileId: string): Promise<void> {
+      if (input.verify === 'none') return;
+      const context = { signal: cancellationSignal(), onProgress: beat };
+      await steps.verify(content, claim, providerFileId, input.verify, targetOf(input), context);
+    },
+
+    async giveUpClaim(input: UploadInput, claim: Claimed, errorCode: string): Promise<void> {
+      await steps.giveUp(claim, targetOf(input), errorCode);
+    },
+  };
+}
+
+/** The claim belongs to the workflow, not to an attempt: a retry after a crash gets it back at once. */
+function targetOf(input: UploadInput): UploadTarget {
+  return {
+    provider: input.provider,
+    namespace: input.namespace,
+    reference: input.reference,
+    owner: uploadWorkflowId(input.idempotencyKey),
+    idempotencyKey: input.idempotencyKey,
+    leaseSeconds: input.settings.leaseSeconds,
+    onDuplicate: input.onDuplicate,
+  };
+}
+
+/** A local activity is part of a workflow task, which the SDK keeps alive itself. */
+function beat(details: unknown): void {
+  if (!activityInfo().isLocal) heartbeat(details);
+}
+
+/** Renews the claim while bytes move; aborts the transfer when somebody else has taken it over. */
+function keepLease(ledger: Ledger, copyId: string, { owner, leaseSeconds }: UploadTarget): { lost: AbortSignal; stop(): void } {
+  const controller = new AbortController();
+  const timer = setInterval(
+    () => {
+      ledger.renew(copyId, owner, leaseSeconds).then(
+        (ours) => {
+          if (!ours)
+            controller.abort(
+              new UploadError('The claim on this upload was taken over by another', { code: 'claim_lost', retryable: false }),
+            );
+        },
+        () => undefined, // the ledger being away for a moment is no reason to stop: the lease outlasts two missed renewals
+      );
+    },
+    (leaseSeconds * 1000) / 3,
+  );
+  return { lost: controller.signal, stop: () => clearInterval(timer) };
+}

@@ -1,0 +1,78 @@
+import { FileManagementError, UploadError } from './errors.ts';
+import type { FileContent, FileOperationResult, Verification } from './models.ts';
+
+/** A copy that is there, or that we alone are to make. */
+export type Claimed =
+  | { outcome: 'completed'; fileId: string; copyId: string; providerFileId: string }
+  | { outcome: 'claimed'; fileId: string; copyId: string; attempts: number; lastErrorCode: string | null };
+
+/** The four steps of one file, and what goes with them. A workflow gives activities for them; a test or a batch gives plain functions. */
+export interface UploadSteps {
+  hash(): Promise<FileContent>;
+  /** Waits while somebody else sends the same content. */
+  claim(content: FileContent): Promise<Claimed>;
+  /** Answers the provider's id. */
+  store(content: FileContent, claim: Claimed & { outcome: 'claimed' }): Promise<string>;
+  /** False when the claim was lost meanwhile. */
+  record(claim: Claimed, providerFileId: string): Promise<boolean>;
+  /** Throws with the code `verification_failed` when the copy is not what was sent. */
+  verify(content: FileContent, claim: Claimed, providerFileId: string): Promise<void>;
+  /** Gives the claim up, so that others need not wait for its lease. */
+  giveUp(claim: Claimed, errorCode: string): Promise<void>;
+}
+
+/** How often a file may change under our hands, a claim be lost or a copy turn out damaged, before we say so instead of going on. */
+const MAX_ROUNDS = 3;
+
+/**
+ * hash → dedupe → provider upload → record. Begins again when the file changed while it was read, when the claim was lost to
+ * somebody who then failed, or when the stored copy is damaged (which sends it once more).
+ */
+export async function uploadFile(steps: UploadSteps, options: { provider: string; verify: Verification }): Promise<FileOperationResult> {
+  for (let round = 1; ; round += 1) {
+    try {
+      const result = await uploadOnce(steps, options);
+      if (result !== null) return result;
+    } catch (error) {
+      if (round >= MAX_ROUNDS || !startsOver(error)) throw error;
+      continue;
+    }
+    if (round >= MAX_ROUNDS)
+      throw new UploadError(
+        `The claim was lost ${MAX_ROUNDS} times: other uploads of the same content take it over; raise its lease or look at them`,
+        {
+          code: 'claim_lost',
+          provider: options.provider,
+        },
+      );
+  }
+}
+
+const startsOver = (error: unknown) =>
+  error instanceof FileManagementError && (error.code === 'file_changed' || error.code === 'verification_failed');
+
+async function uploadOnce(steps: UploadSteps, options: { provider: string; verify: Verification }): Promise<FileOperationResult | null> {
+  const content = await steps.hash();
+  const claim = await steps.claim(content);
+  let providerFileId: string;
+  if (claim.outcome === 'completed') {
+    providerFileId = claim.providerFileId;
+  } else {
+    try {
+      providerFileId = await steps.store(content, claim);
+    } catch (error) {
+      await steps.giveUp(claim, error instanceof FileManagementError ? error.code : 'cancelled');
+      throw error;
+    }
+  }
+  if (!(await steps.record(claim, providerFileId))) return null;
+  if (options.verify !== 'none') await steps.verify(content, claim, providerFileId);
+  return {
+    outcome: claim.outcome === 'completed' ? 'deduplicated' : 'uploaded',
+    fileId: claim.fileId,
+    ...content,
+    provider: options.provider,
+    providerFileId,
+    verified: options.verify,
+  };
+}

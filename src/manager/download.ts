@@ -1,0 +1,105 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { open, rename, rm } from 'node:fs/promises';
+import { DownloadError, FileNotFoundError } from '../domain/errors.ts';
+import type { FileRecord } from '../domain/models.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Provider } from '../providers/provider.ts';
+
+/** Reads all of an object without keeping it. Memory does not grow with its size. */
+export async function hashDownload(
+  from: Provider,
+  id: string,
+  { signal, onProgress }: { signal: AbortSignal; onProgress?: (bytes: number) => void },
+): Promise<string> {
+  const { chunks } = await from.download(id, { signal });
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    bytes += chunk.length;
+    onProgress?.(bytes);
+  }
+  return hash.digest('hex');
+}
+
+export interface DownloadDependencies {
+  ledger: Ledger;
+  provider: (name: string) => Provider;
+}
+
+/** Where a file's bytes can be had now: the first completed live copy whose provider gives originals back. */
+export async function locate(file: FileRecord, { ledger, provider }: DownloadDependencies): Promise<{ from: Provider; id: string }> {
+  const copies = (await ledger.copies(file.id)).filter(
+    (copy) => copy.status === 'completed' && copy.deletedAt === null && copy.namespace === 'live',
+  );
+  for (const copy of copies) {
+    const from = provider(copy.provider);
+    if (from.capabilities.downloads && copy.providerFileId !== null) return { from, id: copy.providerFileId };
+  }
+  throw new FileNotFoundError(
+    copies.length === 0
+      ? `The file ${file.id} has no copy at any provider (deleted, or its upload never finished)`
+      : `No provider of the file ${file.id} gives originals back (${copies.map((copy) => copy.provider).join(', ')})`,
+    { code: 'no_copy' },
+  );
+}
+
+/**
+ * Writes a file, checked while it is written: the target appears whole and right, or not at all.
+ * @param onProgress bytes written so far
+ */
+export async function downloadFile(
+  file: FileRecord,
+  target: string,
+  dependencies: DownloadDependencies,
+  { signal, onProgress }: { signal: AbortSignal; onProgress?: (bytes: number) => void },
+): Promise<{ sizeBytes: number; sha256: string }> {
+  const { from, id } = await locate(file, dependencies);
+  const { chunks } = await from.download(id, { signal });
+  const temporary = `${target}.${randomUUID().slice(0, 8)}.part`;
+  try {
+    const handle = await open(temporary, 'wx');
+    const hash = createHash('sha256');
+    let sizeBytes = 0;
+    try {
+      for await (const chunk of chunks) {
+        await handle.writeFile(chunk);
+        hash.update(chunk);
+        sizeBytes += chunk.length;
+        onProgress?.(sizeBytes);
+      }
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    const sha256 = hash.digest('hex');
+    if (file.sha256 !== null && sha256 !== file.sha256)
+      throw new DownloadError(
+        `What ${from.name} has for ${file.id} is not what was uploaded (SHA-256 ${sha256} instead of ${file.sha256}); nothing was written`,
+        {
+          code: 'verification_failed',
+          provider: from.name,
+        },
+      );
+    await rename(temporary, target);
+    await dependencies.ledger.touch(file.id);
+    return { sizeBytes, sha256 };
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw writeError(error, target);
+  }
+}
+
+function writeError(error: unknown, target: string): unknown {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (typeof code !== 'string' || (error as NodeJS.ErrnoException).syscall === undefined) return error;
+  const why: Record<string, string> = {
+    ENOSPC: 'no space left on the disk; free some or choose another place with -o',
+    EACCES: 'permission denied',
+    EROFS: 'the file system is read-only',
+    ENOENT: 'its folder does not exist',
+    EISDIR: 'it is a folder',
+    ENAMETOOLONG: 'the name is too long; choose another with -o',
+  };
+  return new DownloadError(`${target} could not be written: ${why[code] ?? code}`, { code: 'write_failed', cause: error });
+}

@@ -1,0 +1,43 @@
+import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow';
+import type { UploadSettings } from './contract.ts';
+
+/** Every timeout and retry of an activity, in one table. Durations that depend on configuration come in as input. */
+
+/** How long an outage of a provider or of the ledger is waited out before a file counts as failed. */
+const OUTAGE = '4 hours';
+
+const RETRY = { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumInterval: '30 seconds' } as const;
+
+/** One try at once, inside the workflow task; what fails there is tried again as a regular activity, where it can be seen. */
+export const LOCAL: LocalActivityOptions = { startToCloseTimeout: '8 seconds', retry: { maximumAttempts: 1 } };
+
+/** Small calls: the ledger, a provider's metadata. */
+export function small(settings: UploadSettings): ActivityOptions {
+  return { startToCloseTimeout: settings.activityTimeoutMs, scheduleToCloseTimeout: OUTAGE, retry: RETRY };
+}
+
+/** Reads or sends all bytes of a file: as long as the slowest acceptable rate takes; a dead worker is noticed by the heartbeat. */
+export function transfer(settings: UploadSettings, sizeBytes: number): ActivityOptions {
+  const bytesMs = Math.ceil((sizeBytes / settings.minBytesPerSecond) * 1000);
+  return {
+    startToCloseTimeout: settings.activityTimeoutMs + bytesMs,
+    scheduleToCloseTimeout: OUTAGE_AND(bytesMs),
+    heartbeatTimeout: '10 seconds',
+    retry: RETRY,
+  };
+}
+
+const OUTAGE_AND = (ms: number) => 4 * 3_600_000 + 2 * ms;
+
+/** Waits for somebody else's upload of the same content, however long that takes. */
+export const WAIT: ActivityOptions = { startToCloseTimeout: '1 day', heartbeatTimeout: '10 seconds', retry: RETRY };
+
+/** Reads a whole manifest or asks a provider before anything moves: an outage is told at once, not waited out. */
+export const CHECK: ActivityOptions = {
+  startToCloseTimeout: '10 minutes',
+  heartbeatTimeout: '10 seconds',
+  retry: { ...RETRY, maximumAttempts: 3 },
+};
+
+/** One page of a listing. */
+export const LIST: ActivityOptions = { startToCloseTimeout: '2 minutes', scheduleToCloseTimeout: OUTAGE, retry: RETRY };
