@@ -3,8 +3,8 @@ import type { UploadSettings } from './contract.ts';
 
 /** Every timeout and retry of an activity, in one table. Durations that depend on configuration come in as input. */
 
-/** How long an outage of a provider or of the ledger is waited out before a file counts as failed. */
-const OUTAGE = '4 hours';
+/** How long an outage of a provider or of the ledger is waited out before a file counts as failed, in ms. */
+const OUTAGE = 4 * 3_600_000;
 
 const RETRY = { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumInterval: '30 seconds' } as const;
 
@@ -21,13 +21,11 @@ export function transfer(settings: UploadSettings, sizeBytes: number): ActivityO
   const bytesMs = Math.ceil((sizeBytes / settings.minBytesPerSecond) * 1000);
   return {
     startToCloseTimeout: settings.activityTimeoutMs + bytesMs,
-    scheduleToCloseTimeout: OUTAGE_AND(bytesMs),
+    scheduleToCloseTimeout: OUTAGE + 2 * bytesMs,
     heartbeatTimeout: '10 seconds',
     retry: RETRY,
   };
 }
-
-const OUTAGE_AND = (ms: number) => 4 * 3_600_000 + 2 * ms;
 
 /** Waits for somebody else's upload of the same content, however long that takes. */
 export const WAIT: ActivityOptions = { startToCloseTimeout: '1 day', heartbeatTimeout: '10 seconds', retry: RETRY };

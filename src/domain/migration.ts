@@ -31,6 +31,10 @@ export const NO_TOTALS: MigrationTotals = {
 export const MigrationPhase = z.enum(['checking', 'copying', 'paused', 'cancelling', 'done', 'cancelled']);
 export type MigrationPhase = z.infer<typeof MigrationPhase>;
 
+/** An upload that was still going on when a run of the workflow ended. */
+export const CarriedUpload = z.object({ workflowId: z.string(), path: z.string(), sizeBytes: z.number() });
+export type CarriedUpload = z.infer<typeof CarriedUpload>;
+
 /** All that one run of the workflow hands to the next, and what the query `status` answers. */
 export const MigrationState = z.object({
   phase: MigrationPhase,
@@ -46,8 +50,8 @@ export const MigrationState = z.object({
   updatedAtMs: z.number(),
   /** Runs of the workflow so far: it continues as new, so that its history stays short. */
   runs: z.number(),
-  /** Uploads that were still going on when a run ended: the next one waits for them. */
-  carried: z.array(z.object({ workflowId: z.string(), path: z.string(), sizeBytes: z.number() })),
+  /** Handed over at the end of a run: the next one waits for them. */
+  carried: z.array(CarriedUpload),
   /** The first few failures, for people; all of them are in the ledger. */
   failures: z.array(z.object({ path: z.string(), error: z.string() })),
 });

@@ -1,0 +1,167 @@
+import { randomBytes } from 'node:crypto';
+import {
+  type Client,
+  QueryNotRegisteredError,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowFailedError,
+  type WorkflowHandle,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
+import { ApplicationFailure, CancelledFailure, TerminatedFailure, WorkflowIdConflictPolicy } from '@temporalio/common';
+import {
+  cancelSignal,
+  type MigrateInput,
+  migrateWorkflowId,
+  pauseSignal,
+  resumeSignal,
+  statusQuery,
+  type UploadInput,
+  type UploadResult,
+  uploadWorkflowId,
+} from '../../workflows/contract.ts';
+import type { Config } from '../config/index.ts';
+import {
+  type ErrorJson,
+  FileManagementError,
+  FileNotFoundError,
+  messageOf,
+  ProviderUnavailableError,
+  ValidationError,
+} from '../domain/errors.ts';
+import type { MigrationState } from '../domain/migration.ts';
+import { connectTemporal, unreachable } from './connect.ts';
+import { uploadSettings } from './settings.ts';
+
+export type NewUpload = Omit<UploadInput, 'settings'>;
+export type NewMigration = Pick<MigrateInput, 'source' | 'provider' | 'concurrency' | 'verify'> & { migrationId?: string };
+
+/** An id that sorts by time and names nothing: ids are stored in plain text. */
+export function newMigrationId(now: Date): string {
+  return `${now.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15)}-${randomBytes(2).toString('hex')}`;
+}
+
+/** Starts workflows, sends signals and reads state: the only place that knows ids and start policies. */
+export type CutoverClient = Awaited<ReturnType<typeof connectClient>>;
+
+export async function connectClient(config: Config) {
+  const client = await connectTemporal(config.temporal);
+  return { ...createClient(client, config), close: () => client.connection.close() };
+}
+
+export function createClient(client: Client, config: Pick<Config, 'temporal' | 'files' | 'operations'>) {
+  const settings = uploadSettings(config);
+  const { taskQueue, uiUrl, namespace } = config.temporal;
+  const migration = (id: string) => client.workflow.getHandle(migrateWorkflowId(id));
+
+  /** Turns what Temporal's client throws into errors that say what to do. */
+  const asked = async <T>(what: string, ask: () => Promise<T>): Promise<T> => {
+    try {
+      return await ask();
+    } catch (error) {
+      throw clientError(config.temporal, what, error);
+    }
+  };
+
+  return {
+    /** The same idempotency key while it runs is the same upload. */
+    async startUpload(upload: NewUpload): Promise<WorkflowHandle> {
+      return await asked('upload', () =>
+        client.workflow.start('upload', {
+          workflowId: uploadWorkflowId(upload.idempotencyKey),
+          workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+          taskQueue,
+          staticSummary: upload.reference.name.slice(0, 200),
+          args: [{ ...upload, settings } satisfies UploadInput],
+        }),
+      );
+    },
+    async uploadResult(handle: WorkflowHandle): Promise<UploadResult> {
+      return await asked('upload', () => handle.result() as Promise<UploadResult>);
+    },
+
+    /** @throws ValidationError when a migration of that id is running. */
+    async startMigration({ migrationId = newMigrationId(new Date()), ...rest }: NewMigration): Promise<string> {
+      await asked(`migration ${migrationId}`, () =>
+        client.workflow.start('migrate', {
+          workflowId: migrateWorkflowId(migrationId),
+          workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
+          taskQueue,
+          staticSummary: `${rest.source.kind === 'folder' ? rest.source.root : rest.source.path} → ${rest.provider}`.slice(0, 200),
+          args: [{ ...rest, migrationId, settings, filesPerRun: 500 } satisfies MigrateInput],
+        }),
+      );
+      return migrationId;
+    },
+    /** Waits for the end. @throws FileManagementError when it failed or was cancelled or terminated in Temporal. */
+    async migrationResult(id: string): Promise<MigrationState> {
+      return await asked(`migration ${id}`, () => migration(id).result() as Promise<MigrationState>);
+    },
+    /** Also answers for a migration that has ended. Needs a worker. */
+    async migrationStatus(id: string): Promise<MigrationState> {
+      return await asked(`migration ${id}`, () => migration(id).query(statusQuery));
+    },
+    async pauseMigration(id: string, reason?: string): Promise<void> {
+      await asked(`migration ${id}`, () => migration(id).signal(pauseSignal, reason === undefined ? {} : { reason }));
+    },
+    async resumeMigration(id: string): Promise<void> {
+      await asked(`migration ${id}`, () => migration(id).signal(resumeSignal));
+    },
+    async cancelMigration(id: string, reason?: string): Promise<void> {
+      await asked(`migration ${id}`, () => migration(id).signal(cancelSignal, reason === undefined ? {} : { reason }));
+    },
+    /** Newest first. */
+    async listMigrations(limit: number): Promise<{ id: string; status: string; startedAt: Date }[]> {
+      return await asked('migrations', async () => {
+        const found: { id: string; status: string; startedAt: Date }[] = [];
+        for await (const execution of client.workflow.list({ query: `WorkflowType = 'migrate'`, pageSize: limit })) {
+          const id = execution.workflowId.replace(/^migrate:/, '');
+          if (!found.some((other) => other.id === id)) found.push({ id, status: execution.status.name, startedAt: execution.startTime });
+          if (found.length >= limit) break;
+        }
+        return found;
+      });
+    },
+
+    /** Where a person can look at it; null when no UI is known. */
+    workflowUrl(workflowId: string): string | null {
+      return uiUrl === null ? null : `${uiUrl.replace(/\/$/, '')}/namespaces/${namespace}/workflows/${encodeURIComponent(workflowId)}`;
+    },
+    migrationUrl(id: string): string | null {
+      return this.workflowUrl(migrateWorkflowId(id));
+    },
+  };
+}
+
+function clientError(temporal: Config['temporal'], what: string, error: unknown): unknown {
+  if (error instanceof FileManagementError) return error;
+  if (error instanceof WorkflowExecutionAlreadyStartedError)
+    return new ValidationError(`The ${what} is running already: look at it with --attach, or choose another --id`, {
+      code: 'already_running',
+      cause: error,
+    });
+  if (error instanceof WorkflowNotFoundError)
+    return new FileNotFoundError(`There is no ${what} that is running or that Temporal still knows (namespace ${temporal.namespace})`, {
+      code: 'workflow_not_found',
+      cause: error,
+    });
+  if (error instanceof WorkflowFailedError) return failureOf(what, error);
+  if (error instanceof QueryNotRegisteredError || !(error instanceof Error)) return error;
+  return grpcCode(error) === undefined ? error : unreachable(temporal, error);
+}
+
+/** gRPC's status, where it is an error of the connection or of the server. */
+function grpcCode(error: Error): unknown {
+  return (error as { code?: unknown }).code ?? (error.cause as { code?: unknown } | undefined)?.code;
+}
+
+function failureOf(what: string, error: WorkflowFailedError): FileManagementError {
+  const { cause } = error;
+  if (cause instanceof CancelledFailure) return new FileManagementError(`The ${what} was cancelled`, { code: 'cancelled', cause });
+  if (cause instanceof TerminatedFailure) return new FileManagementError(`The ${what} was terminated`, { code: 'terminated', cause });
+  if (!(cause instanceof ApplicationFailure))
+    return new FileManagementError(`The ${what} failed: ${messageOf(cause ?? error)}`, { code: 'failed', cause });
+  const { code, provider, retryable, kind } = (cause.details?.[0] ?? {}) as Partial<ErrorJson>;
+  const details = { code: code ?? 'failed', provider, retryable, cause };
+  if (kind === 'ProviderUnavailableError') return new ProviderUnavailableError(cause.message, details);
+  return new FileManagementError(cause.message, details);
+}

@@ -1,0 +1,37 @@
+import { Runtime } from '@temporalio/worker';
+import { loadConfig } from '../src/config/index.ts';
+import { messageOf } from '../src/domain/errors.ts';
+import { createLogger, temporalLogger } from '../src/observability/logger.ts';
+import { createWorker } from './worker.ts';
+
+/**
+ * The worker process. Tells its parent `{ ready: true }`; on SIGTERM, SIGINT or the parent's death it takes no more tasks, lets
+ * the running ones finish within the grace, and ends. Exit code 1: it could not start, or broke.
+ */
+const log = createLogger('worker', 'info');
+try {
+  const config = loadConfig({ env: process.env, cwd: process.cwd() });
+  log.level = config.log.level;
+  for (const warning of config.warnings) log.warn(warning);
+  Runtime.install({ shutdownSignals: [], logger: temporalLogger(log) });
+  const { worker, close } = await createWorker(config);
+  const stop = (why: string) => {
+    if (worker.getState() !== 'RUNNING') return;
+    log.info({ why }, 'stopping');
+    worker.shutdown();
+  };
+  process.on('SIGTERM', () => stop('SIGTERM'));
+  process.on('SIGINT', () => stop('SIGINT'));
+  process.on('disconnect', () => stop('the parent is gone'));
+  const running = worker.run();
+  log.info({ taskQueue: config.temporal.taskQueue, temporal: config.temporal.address }, 'ready');
+  process.send?.({ ready: true });
+  await running;
+  await close();
+  log.info('stopped');
+} catch (error) {
+  log.fatal(messageOf(error));
+  process.exitCode = 1;
+}
+// A socket that is kept alive must not keep the process.
+if (process.connected) process.disconnect();

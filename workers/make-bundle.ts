@@ -1,0 +1,11 @@
+import { writeFileSync } from 'node:fs';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode } from '@temporalio/worker';
+
+/** `node workers/make-bundle.ts FILE` writes the workflows as one file. Run by bundle.ts, and when an image is built. */
+const [, , target] = process.argv;
+if (target === undefined) throw new Error('usage: make-bundle FILE');
+const workflowsPath = fileURLToPath(new URL(`../workflows/index${extname(import.meta.url)}`, import.meta.url));
+const { code } = await bundleWorkflowCode({ workflowsPath });
+writeFileSync(target, code);

@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import type { Client, Connection } from '@temporalio/client';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { createActivities } from '../activities/index.ts';
+import { connectionOptions, connectTemporal } from '../src/client/connect.ts';
+import type { Config } from '../src/config/index.ts';
+import { connectStores } from '../src/manager/stores.ts';
+import { createUploadSteps } from '../src/manager/upload-steps.ts';
+import { openSource } from '../src/sources/open.ts';
+import { ensureSearchAttributes } from '../src/stack/search-attributes.ts';
+import { SEARCH_ATTRIBUTES } from '../workflows/contract.ts';
+import { workflowBundle } from './bundle.ts';
+
+export interface RunningWorker {
+  worker: Worker;
+  close(): Promise<void>;
+}
+
+/** Puts everything together: the configuration's provider and ledger behind the activities, the workflows' bundle, the connections. */
+export async function createWorker(config: Config): Promise<RunningWorker> {
+  const { ledger, provider } = connectStores(config);
+  const client: Client = await connectTemporal(config.temporal);
+  await ensureSearchAttributes(client.connection as Connection, config.temporal.namespace, SEARCH_ATTRIBUTES);
+  const connection = await NativeConnection.connect(await connectionOptions(config.temporal));
+  const steps = createUploadSteps({ ledger, provider, limits: config.files });
+  const worker = await Worker.create({
+    connection,
+    namespace: config.temporal.namespace,
+    taskQueue: config.temporal.taskQueue,
+    activities: createActivities({ steps, ledger, provider, client, source: openSource }),
+    workflowBundle: { codePath: await workflowBundle(join(config.stateDir, 'bundle')) },
+    shutdownGraceTime: config.worker.shutdownGraceMs,
+    maxConcurrentActivityTaskExecutions: config.worker.maxConcurrentActivities,
+    maxConcurrentLocalActivityExecutions: config.worker.maxConcurrentActivities,
+    // FACTS: details of a heartbeat stay fresh, and a signal does not wait for a worker that is gone.
+    maxHeartbeatThrottleInterval: '1 second',
+    defaultHeartbeatThrottleInterval: '1 second',
+    stickyQueueScheduleToStartTimeout: '2 seconds',
+  });
+  return {
+    worker,
+    async close() {
+      await connection.close();
+      await client.connection.close();
+    },
+  };
+}
