@@ -6,6 +6,8 @@ import { fileError } from './file-errors.ts';
 
 /** FACTS: two buffers of 1 MiB, read while the other is hashed, reach what OpenSSL can. */
 const HASH_BUFFER = 1 << 20;
+/** A file that grew since it was listed must not be read byte by byte. */
+const SMALLEST_BUFFER = 32 * 1024;
 /** Chunks that are sent are allocated anew, because a socket may still hold them; smaller ones keep memory flat. */
 const SEND_BUFFER = 256 * 1024;
 
@@ -31,7 +33,7 @@ export async function hashFile(
   const hash = createHash('sha256');
   let sizeBytes = 0;
   try {
-    const size = Math.max(1, Math.min(HASH_BUFFER, source.sizeBytes + 1));
+    const size = Math.min(HASH_BUFFER, Math.max(SMALLEST_BUFFER, source.sizeBytes + 1));
     const buffers: [Buffer, Buffer] = [Buffer.allocUnsafe(size), Buffer.allocUnsafe(size)];
     let turn = 0;
     let reading: Promise<{ bytesRead: number }> = handle.read(buffers[0], 0, size, null);
