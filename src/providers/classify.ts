@@ -1,0 +1,174 @@
+/**
+ * What an answer or a broken connection means, in one table for all vendors: first rule that fits counts. A vendor's own
+ * words go before its status, because Supabase (and others) answer 400 with the true status inside the body.
+ */
+
+/** A Retry-After beyond this is cut: one answer must not stop a queue for a day. */
+export const RETRY_AFTER_CAP_MS = 60_000;
+
+/**
+ * - `missing`: the object is not there. `invalid`: the caller's file or arguments can never be taken.
+ * - `refused`: by configuration or capacity; somebody must act. `unavailable`: the server or the network is; later can be different.
+ * - `broken`: the connection broke or stalled on the way.
+ */
+export type FailureKind = 'missing' | 'invalid' | 'refused' | 'unavailable' | 'broken';
+
+export interface Failure {
+  kind: FailureKind;
+  /** Stable, in snake case. */
+  code: string;
+  retryable: boolean;
+  retryAfterMs?: number | undefined;
+  /** What the other side said, on one line. */
+  detail: string;
+}
+
+/** An error answer, as the body tells of it where it does. */
+export interface ErrorAnswer {
+  /** The true status: the one inside the body where there is one. */
+  status: number;
+  /** The vendor's own word: `NoSuchKey`. */
+  word: string;
+  message: string;
+  retryAfterMs: number | undefined;
+}
+
+interface Rule {
+  code: string;
+  kind: FailureKind;
+  retryable: boolean;
+  words?: RegExp;
+  status?: (status: number) => boolean;
+}
+
+const is =
+  (...wanted: number[]) =>
+  (status: number) =>
+    wanted.includes(status);
+
+const RULES: readonly Rule[] = [
+  {
+    code: 'insufficient_storage',
+    kind: 'refused',
+    retryable: false,
+    words: /\bENOSPC\b|InsufficientStorage|no space left on device|disk[ _]full/i,
+    status: is(507),
+  },
+  { code: 'file_too_large', kind: 'invalid', retryable: false, words: /EntityTooLarge|Payload too large/i, status: is(413) },
+  { code: 'unsupported_media_type', kind: 'invalid', retryable: false, words: /invalid_?mime_?type/i, status: is(415) },
+  { code: 'range_not_satisfiable', kind: 'invalid', retryable: false, words: /invalid_?range/i, status: is(416) },
+  { code: 'bucket_not_found', kind: 'refused', retryable: false, words: /NoSuchBucket|Bucket not found/i },
+  { code: 'not_found', kind: 'missing', retryable: false, words: /NoSuchKey|NoSuchUpload/, status: is(404, 410) },
+  {
+    code: 'unauthorized',
+    kind: 'refused',
+    retryable: false,
+    words: /InvalidJWT|AccessDenied|ExpiredToken|SignatureDoesNotMatch|Invalid API key/i,
+    status: is(401, 403),
+  },
+  { code: 'rate_limited', kind: 'unavailable', retryable: true, words: /SlowDown|too_many_connections/i, status: is(429) },
+  { code: 'locked', kind: 'unavailable', retryable: true, words: /ResourceLocked|LockTimeout/, status: is(423) },
+  { code: 'not_supported', kind: 'refused', retryable: false, words: /FeatureNotEnabled|NotSupported/, status: is(405, 501, 505) },
+  { code: 'conflict', kind: 'unavailable', retryable: true, status: is(409) },
+  { code: 'timeout', kind: 'unavailable', retryable: true, status: is(408, 504, 524, 544) },
+  { code: 'unavailable', kind: 'unavailable', retryable: true, status: is(425, 502, 503) },
+  { code: 'server_error', kind: 'unavailable', retryable: true, status: (status) => status >= 500 },
+  { code: 'unexpected_answer', kind: 'refused', retryable: false, status: (status) => status < 400 },
+  { code: 'rejected', kind: 'refused', retryable: false, status: () => true },
+];
+
+/** What an error answer means. */
+export function classifyAnswer(answer: ErrorAnswer): Failure {
+  const said = `${answer.word} ${answer.message}`;
+  const rule = RULES.find((each) => each.words?.test(said) || each.status?.(answer.status)) as Rule;
+  return {
+    kind: rule.kind,
+    code: rule.code,
+    retryable: rule.retryable,
+    retryAfterMs: rule.retryable ? answer.retryAfterMs : undefined,
+    detail: `${answer.message} (HTTP ${[answer.status, answer.word].filter(Boolean).join(' ')})`.trim(),
+  };
+}
+
+const SOCKET: readonly { codes: RegExp; code: string; kind: FailureKind; retryable: boolean; detail: string }[] = [
+  { codes: /^ECONNREFUSED$/, code: 'connection_refused', kind: 'unavailable', retryable: true, detail: 'nothing listens there' },
+  { codes: /^ENOTFOUND$|^EAI_/, code: 'host_not_found', kind: 'unavailable', retryable: true, detail: 'the host name cannot be resolved' },
+  {
+    codes: /^(ENETUNREACH|EHOSTUNREACH|ENETDOWN)$/,
+    code: 'unreachable',
+    kind: 'unavailable',
+    retryable: true,
+    detail: 'no route to the host',
+  },
+  {
+    codes: /^(UND_ERR_CONNECT_TIMEOUT|ETIMEDOUT)$/,
+    code: 'connect_timeout',
+    kind: 'unavailable',
+    retryable: true,
+    detail: 'the connection was not taken in time',
+  },
+  {
+    codes: /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/,
+    code: 'tls',
+    kind: 'refused',
+    retryable: false,
+    detail: 'TLS failed',
+  },
+  {
+    codes: /^(ECONNRESET|EPIPE|ECONNABORTED|UND_ERR_SOCKET|UND_ERR_RES_CONTENT_LENGTH_MISMATCH|UND_ERR_INFO|HPE_)/,
+    code: 'connection_broken',
+    kind: 'broken',
+    retryable: true,
+    detail: 'the connection broke',
+  },
+];
+
+/** What a socket's error means; null when it is none (then it is a mistake of ours and must not be retried). */
+export function classifySocket(error: unknown): Failure | null {
+  const causes: unknown[] = [error];
+  for (let next = error; next instanceof Error && next.cause !== undefined && causes.length < 5; next = next.cause) causes.push(next.cause);
+  // Happy eyeballs: the connection to each address failed, for the same reason as a rule.
+  if (error instanceof AggregateError) causes.push(...error.errors);
+  for (const cause of causes) {
+    const socketCode = String((cause as { code?: unknown } | null)?.code ?? '');
+    const rule = SOCKET.find((each) => each.codes.test(socketCode));
+    if (rule) return { kind: rule.kind, code: rule.code, retryable: rule.retryable, detail: `${rule.detail} (${socketCode})` };
+  }
+  return null;
+}
+
+/**
+ * Reads an error body of any vendor: `{statusCode, error, message, code}` (Supabase), `{error: {type, code, message}}` (OpenAI,
+ * Kimi, Anthropic), `{code, message}`; anything else is quoted.
+ */
+export function readErrorAnswer(status: number, retryAfter: string | undefined, text: string, nowMs: number): ErrorAnswer {
+  const body = parseObject(text);
+  const inner = typeof body.error === 'object' && body.error !== null ? (body.error as Record<string, unknown>) : {};
+  const inside = Number(body.statusCode);
+  const word = [body.code, inner.code, inner.type, body.error].find((each) => typeof each === 'string' && each !== '');
+  const message = [body.message, inner.message, body.msg].find((each) => typeof each === 'string' && each !== '');
+  return {
+    status: status >= 400 && inside >= 400 && inside < 600 ? inside : status,
+    word: (word as string | undefined) ?? '',
+    message: oneLine((message as string | undefined) ?? (text.trimStart().startsWith('<') ? 'answered with a web page' : text)),
+    retryAfterMs: parseRetryAfter(retryAfter, nowMs),
+  };
+}
+
+/** RFC 9110, 10.2.3: seconds or a date. In ms, at most RETRY_AFTER_CAP_MS; undefined when absent or unreadable. */
+export function parseRetryAfter(header: string | undefined, nowMs: number): number | undefined {
+  if (header === undefined || header.trim() === '') return undefined;
+  const ms = /^\s*\d+(\.\d+)?\s*$/.test(header) ? Number(header) * 1000 : Date.parse(header) - nowMs;
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), RETRY_AFTER_CAP_MS);
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+const oneLine = (text: string) => text.replace(/\s+/g, ' ').trim().slice(0, 300);

@@ -1,0 +1,50 @@
+import {
+  DeleteError,
+  DownloadError,
+  type ErrorDetails,
+  type FileManagementError,
+  FileNotFoundError,
+  ProviderUnavailableError,
+  UploadError,
+  ValidationError,
+} from '../domain/errors.ts';
+import type { Failure } from './classify.ts';
+
+export type Operation = 'upload' | 'download' | 'delete' | 'info' | 'list' | 'check';
+
+/** Who speaks, for messages: the provider's name, where it is (no secret), and what to do about each code. */
+export interface Speaker {
+  provider: string;
+  where: string;
+  advice: Readonly<Record<string, string>>;
+  /** Must never appear in a message, even where a server repeats them. */
+  secrets: readonly string[];
+}
+
+const OPERATION_ERROR = { upload: UploadError, download: DownloadError, delete: DeleteError } as const;
+
+/** The one place where a classified failure becomes an error of the hierarchy. */
+export function errorFrom(failure: Failure, operation: Operation, speaker: Speaker, cause?: unknown): FileManagementError {
+  const Kind = errorClass(failure, operation);
+  const details: ErrorDetails = {
+    code: failure.code,
+    provider: speaker.provider,
+    retryable: failure.retryable,
+    retryAfterMs: failure.retryAfterMs,
+    cause,
+  };
+  const advice = speaker.advice[failure.code];
+  const message = `${operation} at ${speaker.provider} (${speaker.where}) failed: ${failure.detail}${advice === undefined ? '' : `. ${advice}`}`;
+  return new Kind(withoutSecrets(message, speaker.secrets), details);
+}
+
+function errorClass(failure: Failure, operation: Operation) {
+  if (failure.kind === 'invalid') return ValidationError;
+  if (failure.kind === 'unavailable') return ProviderUnavailableError;
+  if (failure.kind === 'missing' && (operation === 'download' || operation === 'info')) return FileNotFoundError;
+  return operation in OPERATION_ERROR ? OPERATION_ERROR[operation as keyof typeof OPERATION_ERROR] : ProviderUnavailableError;
+}
+
+function withoutSecrets(message: string, secrets: readonly string[]): string {
+  return secrets.filter((secret) => secret !== '').reduce((text, secret) => text.replaceAll(secret, '***'), message);
+}

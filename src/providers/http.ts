@@ -1,0 +1,187 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { Agent, type Dispatcher } from 'undici';
+import { FileManagementError } from '../domain/errors.ts';
+import { classifyAnswer, classifySocket, type Failure, readErrorAnswer } from './classify.ts';
+import { errorFrom, type Operation, type Speaker } from './failure.ts';
+import { type CallTimeouts, callLimits, type Limits, startWatchdog, TimeoutReached, transferLimits, type Watchdog } from './watchdog.ts';
+
+export interface HttpRequest {
+  operation: Operation;
+  method: Dispatcher.HttpMethod;
+  /** Below the base URL, escaped. */
+  path: string;
+  headers?: Record<string, string>;
+  /** A stream needs a content-length among the headers. */
+  body?: string | Uint8Array | AsyncIterable<Uint8Array>;
+  signal: AbortSignal;
+  limits: Limits;
+}
+
+type Exchange = Omit<HttpRequest, 'limits'>;
+
+export interface HttpAnswer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  text: string;
+}
+
+export interface HttpStream {
+  status: number;
+  headers: IncomingHttpHeaders;
+  /** Breaks off with a classified error. To be read to its end, or the request's signal aborted: it holds a connection. */
+  chunks: AsyncIterable<Uint8Array>;
+  /** Closes the connection unread. */
+  cancel(): void;
+}
+
+export interface Http {
+  /** Resolves on 2xx; every other answer, a broken connection and a passed limit is thrown as a FileManagementError. */
+  call(request: HttpRequest): Promise<HttpAnswer>;
+  /** As `call`, the answer parsed; one that is no JSON is `unexpected_answer`. The shape is the vendor's word. */
+  json<T>(request: HttpRequest): Promise<T>;
+  /** As `call`, with the body of the answer as a stream, which is a transfer of the length that the answer announces. */
+  stream(request: Omit<HttpRequest, 'limits'> & { timeouts: CallTimeouts }): Promise<HttpStream>;
+  /** The error for something that only the vendor's code can see. */
+  failure(operation: Operation, failure: Failure): FileManagementError;
+}
+
+export interface HttpOptions {
+  base: URL;
+  /** With every request. They carry the credentials, and so never enter an error. */
+  headers: Record<string, string>;
+  speaker: Speaker;
+}
+
+/**
+ * HTTP for providers. Bytes go by undici.request, because global fetch keeps the body of a streamed request in memory.
+ * Redirects are not followed: they would carry credentials away. Timeouts are the watchdog's alone.
+ */
+export function createHttp({ base, headers, speaker }: HttpOptions): Http {
+  const agent = new Agent({ connect: { timeout: 10_000 }, headersTimeout: 0, bodyTimeout: 0 });
+  const root = base.pathname.replace(/\/+$/, '');
+
+  async function open(request: Exchange, watchdog: Watchdog): Promise<Dispatcher.ResponseData> {
+    const source = { error: undefined as unknown };
+    const body =
+      typeof request.body === 'object' && Symbol.asyncIterator in request.body ? watched(request.body, watchdog, source) : request.body;
+    try {
+      return await agent.request({
+        origin: base.origin,
+        path: root + request.path,
+        method: request.method,
+        headers: { ...headers, ...request.headers },
+        // undici takes async iterables (its documentation says so); its types do not know.
+        body: (body ?? null) as Dispatcher.DispatchOptions['body'] & null,
+        signal: watchdog.signal,
+      });
+    } catch (error) {
+      throw source.error ?? error;
+    }
+  }
+  async function textOf(answer: Dispatcher.ResponseData, watchdog: Watchdog): Promise<string> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of answer.body) {
+      watchdog.touch();
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  }
+  async function refuse(answer: Dispatcher.ResponseData, request: Exchange, watchdog: Watchdog): Promise<never> {
+    // The connection may break while the error's body is read; its status says enough.
+    const text = await textOf(answer, watchdog).catch(() => '');
+    request.signal.throwIfAborted();
+    const retryAfter = answer.headers['retry-after'];
+    const error = readErrorAnswer(answer.statusCode, Array.isArray(retryAfter) ? retryAfter[0] : retryAfter, text, Date.now());
+    throw errorFrom(classifyAnswer(error), request.operation, speaker);
+  }
+  /** What a thrown error means: the caller's abort first, then an error made where its cause was known, then limits, then sockets. */
+  function explain(error: unknown, request: Exchange, watchdog: Watchdog): unknown {
+    if (request.signal.aborted) return request.signal.reason;
+    if (error instanceof FileManagementError) return error;
+    const reached = watchdog.signal.reason;
+    if (reached instanceof TimeoutReached)
+      return errorFrom({ kind: 'broken', code: 'timeout', retryable: true, detail: reached.message }, request.operation, speaker, reached);
+    const failure = classifySocket(error);
+    return failure === null ? error : errorFrom(failure, request.operation, speaker, error);
+  }
+
+  const failure = (operation: Operation, what: Failure) => errorFrom(what, operation, speaker);
+
+  async function call(request: HttpRequest): Promise<HttpAnswer> {
+    const watchdog = startWatchdog(request.signal, request.limits);
+    try {
+      const answer = await open(request, watchdog);
+      watchdog.touch();
+      if (answer.statusCode < 200 || answer.statusCode > 299) return await refuse(answer, request, watchdog);
+      return { status: answer.statusCode, headers: answer.headers, text: await textOf(answer, watchdog) };
+    } catch (error) {
+      throw explain(error, request, watchdog);
+    } finally {
+      watchdog.stop();
+    }
+  }
+
+  return {
+    call,
+    failure,
+    async json<T>(request: HttpRequest): Promise<T> {
+      const { text } = await call(request);
+      try {
+        return JSON.parse(text) as T;
+      } catch {
+        throw failure(request.operation, { kind: 'refused', code: 'unexpected_answer', retryable: false, detail: 'the answer is no JSON' });
+      }
+    },
+    async stream(request) {
+      const watchdog = startWatchdog(request.signal, callLimits(request.timeouts));
+      try {
+        const answer = await open(request, watchdog);
+        if (answer.statusCode < 200 || answer.statusCode > 299) return await refuse(answer, request, watchdog);
+        watchdog.restart(transferLimits(request.timeouts, Number(answer.headers['content-length'] ?? Number.POSITIVE_INFINITY)));
+        watchdog.pause();
+        return {
+          status: answer.statusCode,
+          headers: answer.headers,
+          chunks: received(answer, request, watchdog),
+          cancel() {
+            watchdog.stop();
+            answer.body.on('error', () => {}).destroy();
+          },
+        };
+      } catch (error) {
+        watchdog.stop();
+        throw explain(error, request, watchdog);
+      }
+    },
+  };
+
+  async function* received(answer: Dispatcher.ResponseData, request: Exchange, watchdog: Watchdog): AsyncGenerator<Uint8Array> {
+    try {
+      watchdog.touch();
+      for await (const chunk of answer.body) {
+        watchdog.pause();
+        yield chunk;
+        watchdog.touch();
+      }
+    } catch (error) {
+      throw explain(error, request, watchdog);
+    } finally {
+      watchdog.stop();
+      answer.body.destroy();
+    }
+  }
+}
+
+/** Each pull by the socket is a sign of life. Keeps the error of the source, which undici may wrap. */
+async function* watched(body: AsyncIterable<Uint8Array>, watchdog: Watchdog, source: { error: unknown }): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of body) {
+      watchdog.touch();
+      yield chunk;
+      watchdog.touch();
+    }
+  } catch (error) {
+    source.error = error;
+    throw error;
+  }
+}

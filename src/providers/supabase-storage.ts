@@ -1,0 +1,226 @@
+import { FileManagementError, ValidationError } from '../domain/errors.ts';
+import { objectKey } from '../domain/object-key.ts';
+import { readBody } from './body-reader.ts';
+import { resumingDownload } from './download.ts';
+import { createHttp } from './http.ts';
+import { throttledProgress } from './progress.ts';
+import type { Provider, StoredObject, UploadRequest } from './provider.ts';
+import { type RetryPolicy, withRetries } from './retry.ts';
+import { createBuckets } from './supabase-buckets.ts';
+import { listObjects } from './supabase-list.ts';
+import { type ObjectInfo, objectAddress, storedObject, wireType } from './supabase-object.ts';
+import { createTus } from './tus.ts';
+import { type CallTimeouts, callLimits, transferLimits } from './watchdog.ts';
+
+export interface SupabaseStorageOptions {
+  /** The project's URL (SUPABASE_URL). */
+  url: string;
+  /** The secret or service_role key (SUPABASE_SECRET_KEY). */
+  secretKey: string;
+  bucket: string;
+  maxFileBytes: number;
+  timeouts: CallTimeouts;
+  /** Attempts after the first (MAX_RETRY_ATTEMPTS). */
+  maxRetryAttempts: number;
+  /** Files above this size go by TUS, where the server has it (SUPABASE_TUS_THRESHOLD_MB); up to it by one request. */
+  tusThresholdBytes?: number;
+  /** Where the project is known by another name than its host, as the embedded stack, whose port may change. */
+  account?: string;
+}
+
+/** Up to here a body is read before it is sent: hashed before the first byte, and repeated without reading again. */
+const BUFFERED_BYTES = 256 * 1024;
+const MIB = 1024 * 1024;
+
+/**
+ * Files in Supabase Storage, content-addressed in one bucket. An id is `<bucket>/<key>`.
+ * Wire format: https://supabase.com/docs/reference/self-hosting-storage/introduction
+ * @throws ValidationError for an address, key or bucket name that cannot be right.
+ */
+export function createSupabaseStorage(options: SupabaseStorageOptions): Provider {
+  const { bucket, secretKey, timeouts, maxFileBytes, tusThresholdBytes = 6 * MIB } = options;
+  const url = projectUrl(options);
+  const speaker = {
+    provider: 'supabase',
+    where: `${url.host}/${bucket}`,
+    secrets: [secretKey],
+    advice: {
+      unauthorized: 'Set SUPABASE_SECRET_KEY to the secret (service_role) key of this very project',
+      bucket_not_found: 'Check SUPABASE_BUCKET, and SUPABASE_SECRET_KEY: without its rights a private bucket looks like none',
+      not_found: 'Check SUPABASE_URL: it must be the URL of a Supabase project',
+      unexpected_answer: 'Check SUPABASE_URL: it must be the URL of a Supabase project, without a redirect',
+      not_supported: 'Check SUPABASE_URL: it must be the URL of a Supabase project',
+      connection_refused: 'Check SUPABASE_URL and whether Supabase runs',
+      host_not_found: 'Check SUPABASE_URL and the network',
+      tls: 'Check SUPABASE_URL and the certificate of the server',
+      file_too_large: 'Raise the file size limit of the bucket or project, or leave the file out',
+      unsupported_media_type: 'Allow this type for the bucket (allowed_mime_types)',
+      insufficient_storage: 'Make room in the storage, or choose another place',
+    },
+  };
+  const http = createHttp({
+    base: new URL(`${url.pathname.replace(/\/+$/, '')}/storage/v1`, url),
+    // New keys (sb_secret_…) are read from `apikey`, old ones (JWT) from `authorization`; both take both when equal.
+    headers: { apikey: secretKey, authorization: `Bearer ${secretKey}` },
+    speaker,
+  });
+  const retry: RetryPolicy = { maxRetries: options.maxRetryAttempts, budgetMs: timeouts.callMs };
+  const retryTransfer = (sizeBytes: number) => ({ ...retry, budgetMs: transferLimits(timeouts, sizeBytes).totalMs });
+  const limits = callLimits(timeouts);
+  const buckets = createBuckets(http, limits, retry);
+  const tus = createTus(http, '/upload/resumable', timeouts);
+
+  async function info(id: string, signal: AbortSignal): Promise<StoredObject | null> {
+    try {
+      const found = await withRetries(retry, signal, () =>
+        http.json<ObjectInfo>({ operation: 'info', method: 'GET', path: `/object/info/${objectAddress(id).path}`, signal, limits }),
+      );
+      return storedObject(id, found);
+    } catch (error) {
+      if (error instanceof FileManagementError && error.code === 'not_found') return null;
+      throw error;
+    }
+  }
+
+  async function remove(id: string, signal: AbortSignal): Promise<boolean> {
+    const address = objectAddress(id);
+    const removed = await withRetries(retry, signal, () =>
+      http.json<unknown[]>({
+        operation: 'delete',
+        method: 'DELETE',
+        path: `/object/${encodeURIComponent(address.bucket)}`,
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ prefixes: [address.key] }),
+        signal,
+        limits,
+      }),
+    );
+    return removed.length > 0;
+  }
+
+  /** One request with the whole body, opened again for every attempt. */
+  async function put(id: string, request: UploadRequest, onProgress: (bytes: number) => void): Promise<void> {
+    const { body, sha256, signal } = request;
+    const size = body.sizeBytes;
+    const reader = readBody(body, sha256, signal);
+    try {
+      await http.call({
+        operation: 'upload',
+        method: 'POST',
+        path: `/object/${objectAddress(id).path}`,
+        headers: { 'content-length': String(size), 'content-type': wireType(request.mimeType), 'x-upsert': 'true' },
+        body: size <= BUFFERED_BYTES ? await collect(reader.read(size)) : reported(reader.read(size), onProgress),
+        signal,
+        limits: transferLimits(timeouts, size),
+      });
+    } finally {
+      reader.close();
+    }
+  }
+
+  async function send(id: string, request: UploadRequest, onProgress: (bytes: number) => void): Promise<void> {
+    const { body, sha256, signal, onCheckpoint } = request;
+    const transfer = retryTransfer(body.sizeBytes);
+    if (body.sizeBytes <= Math.max(BUFFERED_BYTES, tusThresholdBytes) || !(await withRetries(retry, signal, () => tus.supported(signal))))
+      return withRetries(transfer, signal, () => put(id, request, onProgress));
+    return tus.upload({
+      body,
+      sha256,
+      metadata: {
+        bucketName: bucket,
+        objectName: id.slice(bucket.length + 1),
+        contentType: wireType(request.mimeType),
+        cacheControl: '3600',
+      },
+      headers: { 'x-upsert': 'true' },
+      signal,
+      retry: transfer,
+      checkpoint: request.checkpoint,
+      onCheckpoint,
+      onProgress,
+    });
+  }
+
+  /** Answers to uploads do not tell a size. A body sent as one buffer under its exact length needs no second look. */
+  async function verified(id: string, request: UploadRequest): Promise<StoredObject> {
+    const { body, mimeType, signal } = request;
+    if (body.sizeBytes <= BUFFERED_BYTES) return { id, sizeBytes: body.sizeBytes, mimeType, createdAt: null };
+    const stored = await info(id, signal);
+    if (stored?.sizeBytes === body.sizeBytes) return stored;
+    if (stored !== null) await remove(id, signal);
+    const detail = `${stored?.sizeBytes ?? 'none'} of ${body.sizeBytes} bytes were stored`;
+    throw http.failure('upload', { kind: 'broken', code: 'size_mismatch', retryable: true, detail });
+  }
+
+  return {
+    name: 'supabase',
+    account: options.account ?? `${url.host}/${bucket}`,
+    capabilities: { maxFileBytes, downloads: true, ranges: true },
+
+    check: (signal) => buckets.ensure(bucket, signal),
+
+    async upload(request) {
+      const { body, signal } = request;
+      if (body.sizeBytes > maxFileBytes)
+        throw new ValidationError(
+          `The file has ${body.sizeBytes} bytes; supabase takes at most ${maxFileBytes}. Raise MAX_FILE_SIZE_MB or leave it out`,
+          { code: 'file_too_large', provider: 'supabase' },
+        );
+      const id = `${bucket}/${objectKey(request.sha256, request.namespace)}`;
+      const onProgress = throttledProgress(request.onProgress);
+      const again = { ...retryTransfer(body.sizeBytes), only: 'size_mismatch' };
+      const stored = await withRetries(again, signal, async () => {
+        await buckets.creatingMissing(bucket, signal, () => send(id, request, onProgress));
+        return verified(id, request);
+      });
+      onProgress(body.sizeBytes, true);
+      return stored;
+    },
+
+    download: (id, { signal, range }) =>
+      resumingDownload({
+        path: `/object/${objectAddress(id).path}`,
+        http,
+        signal,
+        range,
+        retry,
+        timeouts,
+        sizeOf: async () => (await info(id, signal))?.sizeBytes ?? null,
+      }),
+
+    info,
+    idOf: (sha256, namespace) => `${bucket}/${objectKey(sha256, namespace)}`,
+    delete: remove,
+    list: ({ prefix = '', signal }) => listObjects({ bucket, prefix, signal, http, limits, retry }),
+  };
+}
+
+function projectUrl({ url, secretKey, bucket }: SupabaseStorageOptions): URL {
+  const parsed = URL.parse(url);
+  if (parsed === null || !/^https?:$/.test(parsed.protocol))
+    throw new ValidationError('SUPABASE_URL must be an http(s) URL such as https://<project>.supabase.co', { code: 'invalid_url' });
+  if (!/^[\x21-\x7e]+$/.test(secretKey))
+    throw new ValidationError('SUPABASE_SECRET_KEY is empty or has a character that no key has (a space, a line break?)', {
+      code: 'invalid_key',
+    });
+  if (!/^[\w!\-.*'() &$@=;:+,?]{1,100}$/.test(bucket) || /^\.+$/.test(bucket))
+    throw new ValidationError(`${JSON.stringify(bucket)} cannot be a bucket's name: letters, digits, "-", "_" and "." can`, {
+      code: 'invalid_bucket',
+    });
+  return parsed;
+}
+
+async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  for await (const chunk of chunks) parts.push(chunk);
+  return Buffer.concat(parts);
+}
+
+async function* reported(chunks: AsyncIterable<Uint8Array>, report: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+  let sent = 0;
+  for await (const chunk of chunks) {
+    yield chunk;
+    sent += chunk.byteLength;
+    report(sent);
+  }
+}
