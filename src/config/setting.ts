@@ -22,7 +22,7 @@ interface SettingOptions<D> {
 }
 
 /** One variable: how its text is read, what it is when nobody sets it, and what people are told of it. */
-export function setting<T, D>(parser: Parser<T>, options: SettingOptions<D>): z.ZodType<T | D, string | undefined> {
+export function setting<T, const D>(parser: Parser<T>, options: SettingOptions<D>): z.ZodType<T | D, string | undefined> {
   const info: SettingInfo = {
     about: options.about,
     shown: options.shown ?? (options.default === null ? '' : String(options.default)),

@@ -1,0 +1,89 @@
+import { createInterface } from 'node:readline/promises';
+import type { Command } from 'commander';
+import { countOf, printable } from '../domain/format.ts';
+import type { FileRecord, FileReference } from '../domain/models.ts';
+import { type Deleted, deleteFile } from '../manager/delete.ts';
+import type { CommandContext } from './context.ts';
+import { UsageError } from './errors.ts';
+import { findFile } from './find-file.ts';
+import { collect } from './options.ts';
+
+interface DeleteOptions {
+  reference?: readonly string[];
+  all?: boolean;
+  purge?: boolean;
+  reason: string;
+  yes?: boolean;
+  json?: boolean;
+}
+
+export function registerDelete(program: Command, context: CommandContext): void {
+  program
+    .command('delete')
+    .description('give up a hold on a file; the file goes when nobody holds it any more')
+    .argument('<file>', 'its id, SHA-256 or name')
+    .option('--reference <id>', 'which hold to give up, where there are several; may be given more than once', collect)
+    .option('--all', 'give up every hold')
+    .option('--purge', 'remove the stored object at once; it cannot be restored then')
+    .option('--reason <text>', 'why, for the ledger', 'deleted by hand')
+    .option('--yes', 'do not ask')
+    .option('--json', 'print what was deleted as one JSON document')
+    .action(async (given: string, options: DeleteOptions) => await runDelete(context, given, options));
+}
+
+export async function runDelete(context: CommandContext, given: string, options: DeleteOptions): Promise<void> {
+  const { output } = context;
+  const stores = await context.services().stores();
+  const file = await findFile(stores.ledger, given);
+  const references = await stores.ledger.references(file.id);
+  const which = chosen(references, options);
+  if (options.yes !== true && !(await confirmed(context, file, which === 'all' ? references.length : which.length, options))) {
+    output.message('Nothing was deleted.');
+    return;
+  }
+  const deleted = await deleteFile(file, which, { reason: options.reason, purge: options.purge ?? false, signal: context.signal }, stores);
+  if (options.json === true) await output.json({ fileId: file.id, ...deleted });
+  else for (const line of told(file, deleted)) output.message(line);
+}
+
+/** Where several hold a file, the person must say whose hold goes: the others' files are not theirs to delete. */
+function chosen(references: readonly FileReference[], { reference, all }: DeleteOptions): readonly string[] | 'all' {
+  if (all === true && reference !== undefined) throw new UsageError('--all and --reference contradict each other: leave one of them out');
+  if (reference !== undefined) return reference;
+  if (all === true || references.length <= 1) return 'all';
+  const holders = references.map((held) => `  ${describeHold(held)}`);
+  throw new UsageError(
+    `${references.length} hold this file. Give up one hold with --reference ID, or every one with --all:\n${holders.join('\n')}`,
+  );
+}
+
+const describeHold = ({ id, tool, userId, name }: FileReference): string =>
+  `${id}  ${printable(tool)}${userId === null ? '' : `, user ${printable(userId)}`}, as ${printable(name)}`;
+
+async function confirmed(
+  { input, output, signal }: CommandContext,
+  file: FileRecord,
+  holds: number,
+  { purge }: DeleteOptions,
+): Promise<boolean> {
+  if (input.isTTY !== true) throw new UsageError('This deletes. Give --yes to say that it is meant: there is no terminal to ask on');
+  const question = `Give up ${countOf(holds, 'hold')} on ${printable(file.originalName ?? file.id)} (${file.id})${purge === true ? ' and remove the stored object for good' : ''}? [y/N] `;
+  const reader = createInterface({ input, output: output.stderr });
+  try {
+    return /^y(es)?$/i.test((await reader.question(question, { signal })).trim());
+  } finally {
+    reader.close();
+  }
+}
+
+function told(file: FileRecord, { references, copies, purged, heldBy }: Deleted): string[] {
+  const lines = [`Gave up ${countOf(references, 'hold')} on ${file.id}.`];
+  if (heldBy.length > 0) lines.push('The file stays, because others hold it:', ...heldBy.map((held) => `  ${describeHold(held)}`));
+  else if (purged > 0) lines.push(`Removed ${countOf(purged, 'stored object')}.`);
+  else if (copies > 0)
+    lines.push(
+      `Marked ${countOf(copies, 'copy', 'copies')} as deleted. The stored object stays until it is purged (--purge removes it at once).`,
+    );
+  else lines.push('It had no live copy.');
+  return lines;
+}

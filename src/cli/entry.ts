@@ -1,0 +1,22 @@
+import { processSource } from '../config/index.ts';
+import { EXIT } from './exit-codes.ts';
+import { run } from './main.ts';
+
+/** The process behind `bin/cutover.js`: its arguments, streams and signals. Repeated signals mean what the first one did. */
+export async function start(): Promise<void> {
+  const interrupted = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupted.abort());
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // `cutover list | head`: the reader has what it wanted.
+    if (error.code === 'EPIPE') process.exit(EXIT.ok);
+    throw error;
+  });
+  process.exitCode = await run({
+    ...processSource(),
+    argv: process.argv.slice(2),
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    signal: interrupted.signal,
+  });
+}

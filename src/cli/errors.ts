@@ -1,0 +1,47 @@
+import { CommanderError } from 'commander';
+import {
+  DuplicateFileError,
+  FileManagementError,
+  FileNotFoundError,
+  LedgerError,
+  messageOf,
+  ProviderNotFoundError,
+  ProviderUnavailableError,
+  ValidationError,
+} from '../domain/errors.ts';
+import { EXIT } from './exit-codes.ts';
+
+/** A command was used wrongly: the message says what to do. */
+export class UsageError extends ValidationError {
+  constructor(message: string) {
+    super(message, { code: 'usage' });
+  }
+}
+
+/** The user pressed Ctrl-C, and was told how to come back. */
+export class Interrupted extends Error {}
+
+/** The exit code for anything that was thrown. Once the signal came, what fails then fails because of it. */
+export function exitCodeOf(error: unknown, signal?: AbortSignal): number {
+  if (error instanceof Interrupted || signal?.aborted === true) return EXIT.interrupted;
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (error instanceof LedgerError || error instanceof ProviderUnavailableError) return EXIT.unavailable;
+  if (error instanceof ValidationError || error instanceof FileNotFoundError) return EXIT.usage;
+  if (error instanceof ProviderNotFoundError || error instanceof DuplicateFileError) return EXIT.usage;
+  return EXIT.failed;
+}
+
+/**
+ * What a person is told: for errors of ours the message and, where it adds something, the cause, without a stack; for anything
+ * else that it is a bug, with the stack on request.
+ */
+export function describeError(error: unknown, options: { debug: boolean }): string {
+  if (error instanceof FileManagementError) {
+    const cause = error.cause === undefined ? '' : messageOf(error.cause);
+    const adds = cause !== '' && !error.message.includes(cause);
+    return `${error.message}${adds ? `\n  caused by: ${cause}` : ''}${options.debug ? `\n${error.stack}` : ''}`;
+  }
+  if (!options.debug)
+    return `Unexpected: ${messageOf(error)}\n  This looks like a bug in cutover. CUTOVER_DEBUG=1 prints where it happened.`;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

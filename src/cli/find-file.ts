@@ -1,0 +1,58 @@
+import { FileNotFoundError, ValidationError } from '../domain/errors.ts';
+import { printable } from '../domain/format.ts';
+import { FileId, type FileRecord, Sha256 } from '../domain/models.ts';
+import type { FileListing, Ledger } from '../ledger/ledger.ts';
+
+const PAGE = 1000;
+
+/** Every file of the ledger, page by page. */
+export async function* allFiles(ledger: Pick<Ledger, 'list'>, limit = Number.POSITIVE_INFINITY): AsyncGenerator<FileListing> {
+  let after: string | null = null;
+  for (let left = limit; left > 0; ) {
+    const size = Math.min(PAGE, left);
+    const page: FileListing[] = await ledger.list({ after, limit: size });
+    yield* page;
+    if (page.length < size) return;
+    left -= size;
+    after = page.at(-1)?.id ?? null;
+  }
+}
+
+/**
+ * The file that a person means by its id, its SHA-256 or a name that somebody gave it.
+ * @throws FileNotFoundError; ValidationError when several files have the name.
+ */
+export async function findFile(ledger: Pick<Ledger, 'file' | 'fileByHash' | 'list'>, given: string): Promise<FileRecord> {
+  const exact = await findExactly(ledger, given);
+  if (exact !== null) return exact;
+  const named: FileListing[] = [];
+  for await (const listing of allFiles(ledger)) {
+    if (listing.originalName === given || listing.names.includes(given)) named.push(listing);
+    if (named.length > 10) break;
+  }
+  const [first, ...others] = named;
+  if (first === undefined)
+    throw new FileNotFoundError(
+      `The ledger knows no file ${printable(given)} (looked for an id, a SHA-256 and a name). See them with: cutover list`,
+      {
+        code: 'file_not_found',
+      },
+    );
+  if (others.length > 0)
+    throw new ValidationError(
+      `Several files are named ${printable(given)}; say which by its id:\n${named
+        .slice(0, 10)
+        .map(({ id, sha256 }) => `  ${id}  ${sha256 ?? ''}`)
+        .join('\n')}`,
+      {
+        code: 'name_ambiguous',
+      },
+    );
+  return first;
+}
+
+async function findExactly(ledger: Pick<Ledger, 'file' | 'fileByHash'>, given: string): Promise<FileRecord | null> {
+  if (FileId.safeParse(given).success) return await ledger.file(given);
+  const hash = given.toLowerCase();
+  return Sha256.safeParse(hash).success ? await ledger.fileByHash(hash) : null;
+}

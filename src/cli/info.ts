@@ -1,0 +1,45 @@
+import type { Command } from 'commander';
+import { countOf, formatBytes, printable } from '../domain/format.ts';
+import type { CommandContext } from './context.ts';
+import { findFile } from './find-file.ts';
+
+export function registerInfo(program: Command, context: CommandContext): void {
+  const { output } = context;
+  program
+    .command('info')
+    .description('show what the ledger and the providers know of a file')
+    .argument('<file>', 'its id, SHA-256 or name')
+    .option('--json', 'print one JSON document')
+    .action(async (given: string, { json }: { json?: boolean }) => {
+      const { ledger, provider } = await context.services().stores();
+      const file = await findFile(ledger, given);
+      const [references, copies] = await Promise.all([ledger.references(file.id), ledger.copies(file.id)]);
+      const withObjects = await Promise.all(
+        copies.map(async (copy) => {
+          const live = copy.status === 'completed' && copy.deletedAt === null && copy.providerFileId !== null;
+          return { ...copy, object: live ? await provider(copy.provider).info(copy.providerFileId ?? '', context.signal) : null, live };
+        }),
+      );
+      if (json === true) return await output.json({ ...file, references, copies: withObjects.map(({ live: _, ...copy }) => copy) });
+      const facts: [string, string | null][] = [
+        ['id', file.id],
+        ['SHA-256', file.sha256],
+        ['size', file.sizeBytes === null ? null : `${formatBytes(file.sizeBytes)} (${countOf(file.sizeBytes, 'byte')})`],
+        ['type', file.mimeType],
+        ['name', file.originalName],
+        ['created', file.createdAt],
+        ['last read', file.accessedAt],
+      ];
+      for (const [label, value] of facts) if (value !== null) await output.data(`${label.padEnd(10)} ${printable(value)}`);
+      for (const { provider: at, providerFileId, status, deletedAt, deletionReason, legalHold, object, live } of withObjects) {
+        const fate =
+          deletedAt === null ? status : `deleted ${deletedAt}${deletionReason === null ? '' : ` (${printable(deletionReason)})`}`;
+        const lost = live && object === null ? ', but the object is missing there' : '';
+        await output.data(`copy       ${at}: ${printable(providerFileId ?? '-')}, ${fate}${lost}${legalHold ? ', on hold' : ''}`);
+      }
+      for (const { name, tool, userId, purpose, keep, tags } of references)
+        await output.data(
+          `held by    ${tool}${userId === null ? '' : `, user ${printable(userId)}`} as ${printable(name)} (${purpose}, ${keep}${tags.length === 0 ? '' : `, ${printable(tags.join(' '))}`})`,
+        );
+    });
+}

@@ -1,0 +1,41 @@
+import { Command } from 'commander';
+import { registerConfig } from './config.ts';
+import type { CommandContext } from './context.ts';
+import { registerDelete } from './delete.ts';
+import { registerDownload } from './download.ts';
+import { registerInfo } from './info.ts';
+import { registerList } from './list.ts';
+import { registerMigrate } from './migrate.ts';
+import { registerUpload } from './upload.ts';
+import { registerWorker } from './worker.ts';
+
+const EXIT_CODES = `
+Exit codes: 0 done; 1 done, but something failed; 2 wrong usage or input;
+3 Temporal or Supabase cannot be reached or refuses; 130 detached by Ctrl-C.
+All settings come from the environment: cutover config`;
+
+/** The command line. `exit` sets the exit code; commands do not end the process. */
+export function createProgram(context: CommandContext, version: string, exit: (code: number) => void): Command {
+  const { output } = context;
+  const program = new Command('cutover')
+    .description("Moves an application's files to another storage through durable workflows, without losing one.")
+    .version(version, '-V, --version', 'print the version')
+    .enablePositionalOptions()
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => output.stdout.write(text),
+      writeErr: (text) => output.stderr.write(text),
+      outputError: (text, write) => write(`${text.trimEnd()}\nSee: cutover --help\n`),
+    })
+    .addHelpText('after', EXIT_CODES);
+  registerWorker(program, context, exit);
+  registerMigrate(program, context, exit);
+  registerUpload(program, context, exit);
+  registerDownload(program, context);
+  registerList(program, context);
+  registerInfo(program, context);
+  registerDelete(program, context);
+  registerConfig(program, context, exit);
+  return program;
+}

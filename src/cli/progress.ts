@@ -1,0 +1,81 @@
+import { stripVTControlCharacters } from 'node:util';
+import { formatBytes, formatCount, formatDuration, formatRate } from '../domain/format.ts';
+import { filesDone, type MigrationState } from '../domain/migration.ts';
+import { addSample, remainingMs, type Sample, speed } from '../domain/progress-estimate.ts';
+import type { OutputStream } from './output.ts';
+
+/** The speed that is shown is that of the last half minute. */
+const WINDOW_MS = 30_000;
+/** How often a plain line is written where there is no terminal. */
+export const PLAIN_EVERY_MS = 5_000;
+
+/** What the whole source holds, once it has been counted. */
+export interface Expected {
+  files: number;
+  bytes: number;
+}
+
+/** One line about a migration: what is done, how fast, how long still. */
+export function progressLine(state: MigrationState, samples: readonly Sample[], expected: Expected | null): string {
+  const { totals } = state;
+  const done = filesDone(totals);
+  const bytes = totals.uploadedBytes + totals.deduplicatedBytes;
+  const all = state.exhausted ? { files: totals.listed, bytes: totals.listedBytes } : expected;
+  const now = speed(samples);
+  const left = all === null ? null : { files: Math.max(0, all.files - done), bytes: Math.max(0, all.bytes - bytes) };
+  const eta = now === null || left === null || state.phase === 'paused' ? null : remainingMs(now, left);
+  const parts = [
+    `${formatCount(done)}/${formatCount(all?.files ?? totals.listed)}${all === null ? '+' : ''} files`,
+    all === null ? formatBytes(bytes) : `${formatBytes(bytes)}/${formatBytes(all.bytes)}`,
+    now === null ? '' : `${formatRate(now.bytesPerSecond)}, ${now.filesPerSecond.toFixed(1)} files/s`,
+    eta === null || left?.files === 0 ? '' : `${formatDuration(eta)} left`,
+    `${formatCount(totals.deduplicated)} there already`,
+    `${formatCount(totals.failed)} failed`,
+    state.phase === 'copying' ? '' : state.phase,
+  ];
+  return parts.filter((part) => part !== '').join(' · ');
+}
+
+export interface Progress {
+  show(state: MigrationState): void;
+  /** What the source holds was counted meanwhile. */
+  expect(expected: Expected): void;
+  /** Leaves the last line standing and the cursor below it. */
+  end(): void;
+}
+
+/** On a terminal one line that is written over; elsewhere a plain line every few seconds, for logs. */
+export function createProgress(stream: OutputStream, now: () => number): Progress {
+  let samples: Sample[] = [];
+  let expected: Expected | null = null;
+  let plainAt = Number.NEGATIVE_INFINITY;
+  let last = '';
+  let open = false;
+  return {
+    show(state) {
+      const { totals } = state;
+      samples = addSample(
+        samples,
+        { atMs: now(), files: filesDone(totals), bytes: totals.uploadedBytes + totals.deduplicatedBytes },
+        WINDOW_MS,
+      );
+      const line = progressLine(state, samples, expected);
+      if (stream.isTTY === true) {
+        const width = (stream.columns ?? 80) - 1;
+        stream.write(`\r${stripVTControlCharacters(line).slice(0, width)}\u001b[K`);
+        open = true;
+      } else if (line !== last && now() - plainAt >= PLAIN_EVERY_MS) {
+        stream.write(`${line}\n`);
+        plainAt = now();
+      }
+      last = line;
+    },
+    expect(counted) {
+      expected = counted;
+    },
+    end() {
+      if (open) stream.write('\n');
+      open = false;
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import type { CutoverClient } from '../client/cutover-client.ts';
+import type { Config } from '../config/index.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Provider } from '../providers/provider.ts';
+
+export interface Stores {
+  ledger: Ledger;
+  /** @throws ProviderNotFoundError */
+  provider: (name: string) => Provider;
+}
+
+/** The world that commands act on, opened when one asks for it: `cutover config` needs no server. */
+export interface Services {
+  client(): Promise<CutoverClient>;
+  stores(): Promise<Stores>;
+  close(): Promise<void>;
+}
+
+/** The real ones. Loaded late, so that `cutover --help` does not wait for Temporal's client. */
+export function openServices(config: () => Config): Services {
+  let client: ReturnType<Services['client']> | undefined;
+  let stores: ReturnType<Services['stores']> | undefined;
+  return {
+    client() {
+      client ??= import('../client/cutover-client.ts').then(({ connectClient }) => connectClient(config()));
+      return client;
+    },
+    stores() {
+      stores ??= import('../manager/stores.ts').then(({ connectStores }) => connectStores(config()));
+      return stores;
+    },
+    async close() {
+      await client?.then(
+        (opened) => opened.close(),
+        () => undefined,
+      );
+    },
+  };
+}

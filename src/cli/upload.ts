@@ -1,0 +1,150 @@
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { uploadWorkflowId } from '../../workflows/contract.ts';
+import { FileManagementError, messageOf, ValidationError } from '../domain/errors.ts';
+import { formatBytes, printable } from '../domain/format.ts';
+import { type FileOperationResult, type FileSource, NewReference, type Verification } from '../domain/models.ts';
+import { fileError } from '../sources/file-errors.ts';
+import type { CommandContext } from './context.ts';
+import { describeError, exitCodeOf, Interrupted, UsageError } from './errors.ts';
+import { EXIT } from './exit-codes.ts';
+import { collect, toOption, verifyOption } from './options.ts';
+
+/** Uploads under way at once: each is a workflow of its own. */
+const AT_ONCE = 16;
+
+interface UploadOptions {
+  to: string;
+  tool: string;
+  purpose: string;
+  tag?: readonly string[];
+  context?: string;
+  user?: string;
+  name?: string;
+  verify?: Exclude<Verification, 'none'>;
+  json?: boolean;
+}
+
+export function registerUpload(program: Command, context: CommandContext, exit: (code: number) => void): void {
+  program
+    .command('upload')
+    .description('upload files, each in a durable workflow; content that is there already is not sent again')
+    .argument('<file...>', 'the files')
+    .addOption(toOption())
+    .option('--tool <name>', 'the tool on whose behalf', 'cli')
+    .option('--purpose <purpose>', 'what it is for', 'storage')
+    .option('--tag <tag>', 'a tag; may be given more than once', collect)
+    .option('--context <text>', 'anything worth remembering')
+    .option('--user <id>', 'the user on whose behalf')
+    .option('--name <name>', 'the name in the ledger, for a single file; default: its own')
+    .addOption(verifyOption())
+    .option('--json', 'print a JSON document for each file')
+    .action(async (files: string[], options: UploadOptions) => exit(await runUpload(context, files, options)));
+}
+
+/** @returns the exit code: of the only file's error, or 1 when one of several failed. */
+export async function runUpload(context: CommandContext, files: readonly string[], options: UploadOptions): Promise<number> {
+  if (options.name !== undefined && files.length > 1) throw new UsageError('--name names one file: upload the others separately');
+  const client = await context.services().client();
+  const left = files.values();
+  const failures: unknown[] = [];
+  const worker = async (): Promise<void> => {
+    for (const file of left) {
+      if (context.signal.aborted) return;
+      try {
+        const path = resolve(context.source.cwd, file);
+        const upload = { source: await sourceOf(path), reference: referenceOf(path, options) };
+        const idempotencyKey = keyOf(upload, options);
+        const handle = await client.startUpload({
+          ...upload,
+          idempotencyKey,
+          provider: options.to,
+          namespace: 'live',
+          verify: options.verify ?? 'none',
+          onDuplicate: context.config().files.onDuplicate,
+        });
+        if (files.length === 1) announce(context, client.workflowUrl(uploadWorkflowId(idempotencyKey)));
+        await tell(context, file, await unlessAborted(client.uploadResult(handle), context.signal), options);
+      } catch (error) {
+        if (error instanceof Interrupted) return;
+        failures.push(error);
+        await tellFailure(context, file, error, options);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, files.length) }, worker));
+  if (context.signal.aborted) {
+    context.output.message('Detached. Uploads that were started go on; the same command again waits for them.');
+    return EXIT.interrupted;
+  }
+  if (failures.length === 0) return EXIT.ok;
+  return files.length === 1 ? exitCodeOf(failures[0]) : EXIT.failed;
+}
+
+async function sourceOf(path: string): Promise<FileSource> {
+  const found = await stat(path).catch((error: unknown) => {
+    throw fileError(error, path);
+  });
+  if (found.isDirectory())
+    throw new ValidationError(`${path} is a folder. To move all of it: cutover migrate ${path}`, { code: 'is_a_folder' });
+  if (!found.isFile()) throw new ValidationError(`${path} is not a file`, { code: 'not_a_file' });
+  return { kind: 'path', path, sizeBytes: found.size, modifiedMs: found.mtimeMs };
+}
+
+function referenceOf(path: string, { tool, purpose, tag, context, user, name }: UploadOptions): NewReference {
+  const parsed = NewReference.safeParse({
+    tool,
+    purpose,
+    tags: tag ?? [],
+    context: context ?? null,
+    userId: user ?? null,
+    name: name ?? basename(path),
+  });
+  if (parsed.success) return parsed.data;
+  throw new UsageError(
+    parsed.error.issues
+      .map((issue) => `--${String(issue.path[0]).replace('userId', 'user').replace('tags', 'tag')}: ${issue.message}`)
+      .join('; '),
+  );
+}
+
+/** The same file, unchanged, for the same holder: the same upload while it runs. A hash, because workflow ids are stored in plain text. */
+function keyOf(upload: { source: FileSource; reference: NewReference }, { to, verify }: UploadOptions): string {
+  return createHash('sha256')
+    .update(JSON.stringify([upload, to, verify]))
+    .digest('hex')
+    .slice(0, 32);
+}
+
+function announce({ output }: CommandContext, url: string | null): void {
+  if (url !== null) output.message(url);
+}
+
+async function tell({ output }: CommandContext, file: string, result: FileOperationResult, { json }: UploadOptions): Promise<void> {
+  if (json === true) return await output.json({ file, ...result });
+  const how = result.outcome === 'uploaded' ? 'uploaded' : 'there already';
+  const checked = result.verified === 'none' ? '' : `, verified (${result.verified})`;
+  await output.data(`${result.fileId}  ${how}${checked}  ${formatBytes(result.sizeBytes)}  ${printable(file)}`);
+}
+
+async function tellFailure(context: CommandContext, file: string, error: unknown, { json }: UploadOptions): Promise<void> {
+  if (json === true)
+    await context.output.json({
+      file,
+      outcome: 'failed',
+      error: error instanceof FileManagementError ? error.toJSON() : { message: messageOf(error) },
+    });
+  context.output.message(`${printable(file)}: ${describeError(error, { debug: context.config().log.debug })}`);
+}
+
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  work.catch(() => undefined);
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(new Interrupted());
+    if (signal.aborted) return stop();
+    signal.addEventListener('abort', stop, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
+}
