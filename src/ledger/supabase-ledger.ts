@@ -1,0 +1,130 @@
+import { z } from 'zod';
+import type { FileReference } from '../domain/models.ts';
+import { createDataApi, type DataApiOptions } from './data-api.ts';
+import type { Ledger, Page } from './ledger.ts';
+import { ClaimRow, CopyRow, FileRow, ListingRow, MigrationItemRow, ReferenceRow, storable } from './rows.ts';
+
+export type SupabaseLedgerOptions = DataApiOptions;
+
+const ROWS_PER_PAGE = 1000;
+/** Functions whose answer says no more than whether something changed. */
+const Changed = z.boolean();
+const Count = z.number();
+
+/** The ledger in a Supabase project, embedded or hosted: each method is one function of `supabase/migrations`, called once. */
+export function createSupabaseLedger(options: SupabaseLedgerOptions): Ledger {
+  const call = createDataApi(options);
+  const page = ({ after, limit }: Page) => ({ p_after: after, p_limit: limit });
+
+  return {
+    async check() {
+      // A function of the last migration: where it answers, all of them are there.
+      await call('list_migration_items', { p_migration_id: '-', p_limit: 1 }, z.array(z.unknown()));
+    },
+
+    claim: ({ content, ...request }) =>
+      call(
+        'claim_upload',
+        {
+          p_sha256: content.sha256,
+          p_size_bytes: content.sizeBytes,
+          p_mime_type: content.mimeType,
+          p_original_name: storable(request.originalName),
+          p_provider: request.provider,
+          p_account: request.account,
+          p_purpose: storable(request.purpose),
+          p_namespace: request.namespace,
+          p_owner: request.owner,
+          p_idempotency_key: request.idempotencyKey,
+          p_lease_seconds: request.leaseSeconds,
+        },
+        ClaimRow,
+      ),
+    renew: (copyId, owner, leaseSeconds) =>
+      call('renew_upload', { p_copy_id: copyId, p_owner: owner, p_lease_seconds: leaseSeconds }, Changed),
+    complete: (copyId, owner, providerFileId) =>
+      call('complete_upload', { p_copy_id: copyId, p_owner: owner, p_provider_file_id: providerFileId }, Changed),
+    async fail(copyId, owner, errorCode) {
+      await call('fail_upload', { p_copy_id: copyId, p_owner: owner, p_error_code: errorCode }, Changed);
+    },
+    async invalidate(copyId, errorCode) {
+      await call('invalidate_upload', { p_copy_id: copyId, p_error_code: errorCode }, Changed);
+    },
+
+    addReference: (fileId, reference) =>
+      call(
+        'add_file_reference',
+        {
+          p_file_id: fileId,
+          p_tool: storable(reference.tool),
+          p_user_id: storable(reference.userId),
+          p_name: storable(reference.name),
+          p_purpose: storable(reference.purpose),
+          p_context: storable(reference.context),
+          p_tags: reference.tags.map((tag) => storable(tag)),
+          p_keep: reference.keep,
+        },
+        ReferenceRow,
+      ),
+    async references(fileId) {
+      const all: FileReference[] = [];
+      for (let after: string | null = null; ; ) {
+        const rows: FileReference[] = await call(
+          'list_file_references',
+          { p_file_id: fileId, ...page({ after, limit: ROWS_PER_PAGE }) },
+          z.array(ReferenceRow),
+        );
+        all.push(...rows);
+        after = rows.at(-1)?.id ?? null;
+        if (rows.length < ROWS_PER_PAGE) return all;
+      }
+    },
+    deleteReference: (referenceId) => call('delete_file_reference', { p_reference_id: referenceId }, Changed),
+
+    file: (fileId) => call('get_file', { p_file_id: fileId }, FileRow.nullable()),
+    fileByHash: (sha256) => call('get_file_by_hash', { p_sha256: sha256 }, FileRow.nullable()),
+    copies: (fileId) => call('get_file_copies', { p_file_id: fileId }, z.array(CopyRow)),
+    list: (request) => call('list_files', page(request), z.array(ListingRow)),
+    async touch(fileId) {
+      await call('touch_file', { p_file_id: fileId }, Changed);
+    },
+
+    softDelete: (fileId, reason) => call('soft_delete_file', { p_file_id: fileId, p_reason: storable(reason) }, Count),
+    restore: (fileId) => call('restore_file', { p_file_id: fileId }, Count),
+    beginPurge: (copyId, owner, leaseSeconds) =>
+      call('begin_purge', { p_copy_id: copyId, p_owner: owner, p_lease_seconds: leaseSeconds }, CopyRow.nullable()),
+    async completePurge(copyId, owner) {
+      await call('complete_purge', { p_copy_id: copyId, p_owner: owner }, Changed);
+    },
+    async failPurge(copyId, owner, errorCode) {
+      await call('fail_purge', { p_copy_id: copyId, p_owner: owner, p_error_code: errorCode }, Changed);
+    },
+
+    async recordMigrationItems(migrationId, items) {
+      if (items.length === 0) return;
+      const rows = items.map((item) => ({
+        path: storable(item.path),
+        size_bytes: item.sizeBytes,
+        status: item.status,
+        sha256: item.sha256,
+        file_id: item.fileId,
+        provider_file_id: item.providerFileId,
+        verified: item.verified,
+        error_code: item.errorCode,
+        error: storable(item.error),
+      }));
+      await call('record_migration_items', { p_migration_id: migrationId, p_items: rows }, Count);
+    },
+    migrationItems: (migrationId, { status, ...request }) =>
+      call(
+        'list_migration_items',
+        {
+          p_migration_id: migrationId,
+          p_status: status ?? null,
+          p_after: request.after === null ? null : storable(request.after),
+          p_limit: request.limit,
+        },
+        z.array(MigrationItemRow),
+      ),
+  };
+}
