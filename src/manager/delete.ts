@@ -1,0 +1,74 @@
+import { randomUUID } from 'node:crypto';
+import { DeleteError, FileManagementError, ValidationError } from '../domain/errors.ts';
+import type { FileRecord, FileReference } from '../domain/models.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Provider } from '../providers/provider.ts';
+
+export interface DeleteDependencies {
+  ledger: Ledger;
+  /** Throws ProviderNotFoundError. */
+  provider: (name: string) => Provider;
+}
+
+export interface Deleted {
+  references: number;
+  /** Copies marked as deleted; 0 while somebody still holds the file. They can be restored until they are purged. */
+  copies: number;
+  /** Objects removed at the provider. */
+  purged: number;
+  /** Who still holds the file. */
+  heldBy: FileReference[];
+}
+
+/** How long a purge may take before another may try. */
+const PURGE_LEASE_SECONDS = 300;
+
+/**
+ * Gives references up, and marks the file as deleted when nobody holds it any more: what is somebody else's stays.
+ * @param which ids of references of this file, or `all`
+ * @param purge whether the objects go at once instead of after the grace
+ */
+export async function deleteFile(
+  file: FileRecord,
+  which: readonly string[] | 'all',
+  { reason, purge, signal }: { reason: string; purge: boolean; signal: AbortSignal },
+  { ledger, provider }: DeleteDependencies,
+): Promise<Deleted> {
+  const held = (await ledger.copies(file.id)).filter((copy) => copy.legalHold && copy.purgedAt === null);
+  if (held.length > 0)
+    throw new DeleteError(`The file ${file.id} is on legal hold: release it first`, { code: 'legal_hold', provider: held[0]?.provider });
+  const references = await ledger.references(file.id);
+  const given = which === 'all' ? references : references.filter((reference) => which.includes(reference.id));
+  if (which !== 'all' && given.length < which.length)
+    throw new ValidationError(
+      `The file ${file.id} has no reference ${which.find((id) => !references.some((reference) => reference.id === id))}`,
+      {
+        code: 'reference_not_found',
+      },
+    );
+  for (const reference of given) await ledger.deleteReference(reference.id);
+  const heldBy = references.filter((reference) => !given.includes(reference));
+  if (heldBy.length > 0) return { references: given.length, copies: 0, purged: 0, heldBy };
+  const copies = await ledger.softDelete(file.id, reason);
+  const purged = purge ? await purgeCopies(file, signal, { ledger, provider }) : 0;
+  return { references: given.length, copies, purged, heldBy };
+}
+
+/** Removes the objects of what is marked as deleted. The ledger decides which, so that nothing is purged that was uploaded again meanwhile. */
+async function purgeCopies(file: FileRecord, signal: AbortSignal, { ledger, provider }: DeleteDependencies): Promise<number> {
+  const owner = `purge:${randomUUID()}`;
+  let purged = 0;
+  for (const { id } of await ledger.copies(file.id)) {
+    const copy = await ledger.beginPurge(id, owner, PURGE_LEASE_SECONDS);
+    if (copy === null) continue;
+    try {
+      if (copy.providerFileId !== null) await provider(copy.provider).delete(copy.providerFileId, signal);
+      await ledger.completePurge(id, owner);
+      purged += 1;
+    } catch (error) {
+      await ledger.failPurge(id, owner, error instanceof FileManagementError ? error.code : 'unknown');
+      throw error;
+    }
+  }
+  return purged;
+}
