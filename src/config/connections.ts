@@ -1,4 +1,4 @@
-import { type Found, stronger } from './layers.ts';
+import { type Found, find, type Layer, stronger } from './layers.ts';
 import type { Problem } from './problem.ts';
 
 /** A server's address, and what belongs to that server and must not be sent to, or said of, another one. */
@@ -15,7 +15,7 @@ const CONNECTIONS = [
     address: 'TEMPORAL_ADDRESS',
     credentials: ['TEMPORAL_API_KEY', 'TEMPORAL_TLS_CLIENT_CERT_PATH', 'TEMPORAL_TLS_CLIENT_KEY_PATH'],
     required: [],
-    belongings: ['TEMPORAL_NAMESPACE', 'TEMPORAL_TLS', 'TEMPORAL_TLS_SERVER_CA_CERT_PATH', 'TEMPORAL_TLS_SERVER_NAME', 'TEMPORAL_UI_URL'],
+    belongings: ['TEMPORAL_TLS', 'TEMPORAL_TLS_SERVER_CA_CERT_PATH', 'TEMPORAL_TLS_SERVER_NAME', 'TEMPORAL_UI_URL'],
   },
 ] as const;
 
@@ -30,23 +30,29 @@ export interface Paired {
  * credential must come from the layer of its address or a stronger one; and one that was given without an address is not
  * sent to the embedded server.
  */
-export function pairConnections(all: ReadonlyMap<string, Found>): Paired {
+export function pairConnections(all: ReadonlyMap<string, Found>, layers: readonly Layer[]): Paired {
   const found = new Map(all);
   const problems: Problem[] = [];
   const warnings: string[] = [];
   for (const { server, address, credentials, required, belongings } of CONNECTIONS) {
     const anchor = set(found, address);
     for (const name of [...credentials, ...belongings]) {
-      const own = set(found, name);
-      if (own === undefined) continue;
-      const isCredential = (credentials as readonly string[]).includes(name);
-      if (anchor?.origin === 'stack' && own.origin !== 'stack') {
-        if (name === 'TEMPORAL_NAMESPACE') continue;
-        found.delete(name);
-        warnings.push(`${own.name} (${own.where}) is not used: ${address} is not set beside it, and the embedded ${server} has its own`);
-      } else if (anchor !== undefined && stronger(anchor.origin, own.origin)) {
+      const own = found.get(name);
+      if (own === undefined || anchor === undefined) continue;
+      if (anchor.origin === 'stack') {
+        if (own.origin === 'stack') continue;
+        const embedded = find(
+          layers.filter(({ origin }) => origin === 'stack'),
+          name,
+          null,
+        );
+        if (embedded === null) found.delete(name);
+        else found.set(name, embedded);
+        if (own.value !== '')
+          warnings.push(`${own.name} (${own.where}) is not used: ${address} is not set beside it, and the embedded ${server} has its own`);
+      } else if (stronger(anchor.origin, own.origin)) {
         if (own.origin === 'stack') found.delete(name);
-        else if (isCredential)
+        else if ((credentials as readonly string[]).includes(name) && own.value !== '')
           problems.push({
             variable: name,
             value: null,

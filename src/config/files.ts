@@ -8,7 +8,7 @@ const MIB = 1024 * 1024;
 export function filesSchema() {
   const variables = z.object({
     MAX_FILE_SIZE_MB: setting(float({ min: 0.000001, max: 1_048_576 }), { about: 'Largest file that is taken, in MiB', default: 512 }),
-    ALLOWED_EXTENSIONS: setting(list('extensions such as pdf or .tar.gz, or all,', /^(\*|\.?[^\s./\\][^\s/\\]*)$/), {
+    ALLOWED_EXTENSIONS: setting(list('extensions separated by commas, such as pdf,tar.gz, or all', /^(\*|\.?[^\s./\\][^\s/\\]*)$/), {
       about: 'Extensions that are taken, separated by commas',
       default: null,
       shown: 'all',

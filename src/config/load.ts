@@ -80,7 +80,7 @@ export function loadConfig(source: ConfigSource): Config {
     const found = find(layers, name, alias);
     if (found !== null) all.set(name, found);
   }
-  const paired = pairConnections(all);
+  const paired = pairConnections(all, layers);
   problems.push(...paired.problems);
 
   const input = Object.fromEntries([...paired.found].filter(([, { value }]) => value !== '').map(([name, { value }]) => [name, value]));

@@ -48,8 +48,8 @@ export const oneOf = <const T extends string>(...values: readonly T[]): Parser<T
   parser(`one of ${values.join(', ')}`, (value) => values.find((known) => known === value.toLowerCase()));
 
 /** Items between commas, without the spaces around them; empty ones are refused, because they are slips. */
-export const list = (what: string, valid: RegExp): Parser<readonly string[]> =>
-  parser(`${what}, separated by commas`, (value) => {
+export const list = (allowed: string, valid: RegExp): Parser<readonly string[]> =>
+  parser(allowed, (value) => {
     const items = value.split(',').map((item) => item.trim());
     return items.every((item) => valid.test(item)) ? items : undefined;
   });
