@@ -55,7 +55,10 @@ export async function resumingDownload(request: DownloadRequest): Promise<Downlo
     }
   }
   async function reopen(first: number): Promise<HttpStream> {
-    const stream = await open(request, `bytes=${first}-${start + sizeBytes - 1}`);
+    const stream = await open(request, `bytes=${first}-${start + sizeBytes - 1}`).catch((error) => {
+      const isEnd = error instanceof FileManagementError && error.code === 'range_not_satisfiable';
+      throw isEnd ? wrongLength(http, first - start, sizeBytes) : error;
+    });
     if (stream.headers.etag !== opened.headers.etag)
       throw http.failure('download', {
         kind: 'broken',

@@ -13,3 +13,17 @@ export function throttledProgress(
     report(bytes);
   };
 }
+
+/** Passes chunks on and reports their running sum, from `start`, each time the receiver asks for more. */
+export async function* counted(
+  chunks: AsyncIterable<Uint8Array>,
+  start: number,
+  report: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  let bytes = start;
+  for await (const chunk of chunks) {
+    yield chunk;
+    bytes += chunk.byteLength;
+    report(bytes);
+  }
+}

@@ -3,7 +3,7 @@ import { objectKey } from '../domain/object-key.ts';
 import { readBody } from './body-reader.ts';
 import { resumingDownload } from './download.ts';
 import { createHttp } from './http.ts';
-import { throttledProgress } from './progress.ts';
+import { counted, throttledProgress } from './progress.ts';
 import type { Provider, StoredObject, UploadRequest } from './provider.ts';
 import { type RetryPolicy, withRetries } from './retry.ts';
 import { createBuckets } from './supabase-buckets.ts';
@@ -109,7 +109,7 @@ export function createSupabaseStorage(options: SupabaseStorageOptions): Provider
         method: 'POST',
         path: `/object/${objectAddress(id).path}`,
         headers: { 'content-length': String(size), 'content-type': wireType(request.mimeType), 'x-upsert': 'true' },
-        body: size <= BUFFERED_BYTES ? await collect(reader.read(size)) : reported(reader.read(size), onProgress),
+        body: size <= BUFFERED_BYTES ? await collect(reader.read(size)) : counted(reader.read(size), 0, onProgress),
         signal,
         limits: transferLimits(timeouts, size),
       });
@@ -214,13 +214,4 @@ async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   for await (const chunk of chunks) parts.push(chunk);
   return Buffer.concat(parts);
-}
-
-async function* reported(chunks: AsyncIterable<Uint8Array>, report: (bytes: number) => void): AsyncGenerator<Uint8Array> {
-  let sent = 0;
-  for await (const chunk of chunks) {
-    yield chunk;
-    sent += chunk.byteLength;
-    report(sent);
-  }
 }

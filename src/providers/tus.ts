@@ -1,6 +1,7 @@
 import { FileManagementError } from '../domain/errors.ts';
 import { type BodyMark, type BodyReader, readBody, startOfBody } from './body-reader.ts';
 import type { Http } from './http.ts';
+import { counted } from './progress.ts';
 import type { UploadBody } from './provider.ts';
 import { type RetryPolicy, withRetries } from './retry.ts';
 import { type CallTimeouts, callLimits, transferLimits } from './watchdog.ts';
@@ -96,7 +97,7 @@ export function createTus(http: Http, path: string, timeouts: CallTimeouts): Tus
         'upload-offset': String(offset),
         'content-length': String(length),
       },
-      body: reporting(reader.read(length), offset, upload.onProgress),
+      body: counted(reader.read(length), offset, upload.onProgress),
       signal: upload.signal,
       limits: transferLimits(timeouts, length),
     });
@@ -185,15 +186,6 @@ export function createTus(http: Http, path: string, timeouts: CallTimeouts): Tus
       }
     },
   };
-}
-
-async function* reporting(chunks: AsyncIterable<Uint8Array>, offset: number, report: (bytes: number) => void): AsyncGenerator<Uint8Array> {
-  let sent = offset;
-  for await (const chunk of chunks) {
-    yield chunk;
-    sent += chunk.byteLength;
-    report(sent);
-  }
 }
 
 /** A server that does not know an upload says 404 or 410, and Supabase 400 to an id that it cannot read. */
