@@ -79,7 +79,7 @@ export async function migrate(input: MigrateInput): Promise<MigrationState> {
   }
   /** What is still running is handed to the next run. */
   async function handOver(): Promise<void> {
-    await window.drained(DRAIN);
+    await window.settled(DRAIN);
     await write();
     await condition(allHandlersFinished);
     upsertSearchAttributes([{ key: FAILED_FILES, value: state.totals.failed }]);
@@ -100,7 +100,7 @@ export async function migrate(input: MigrateInput): Promise<MigrationState> {
       for (const file of page.items) {
         await condition(() => stopping || (!paused && window.size < input.concurrency));
         if (stopping) return;
-        await window.start(file);
+        window.start(file);
         if (unwritten.length >= ITEMS_PER_WRITE) await write();
       }
     }

@@ -1,4 +1,4 @@
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { type Duration, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { CancellationScope, condition, isCancellation, ParentClosePolicy, proxyActivities, startChild } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 import { FileManagementError } from '../src/domain/errors.ts';
@@ -16,17 +16,37 @@ const waiting = proxyActivities<Activities>(WAIT);
 export function uploadWindow(input: MigrateInput, onEnd: (item: MigrationItem) => void) {
   const scope = new CancellationScope();
   const running = new Map<string, CarriedUpload>();
+  let starting = 0;
 
-  const watch = (file: CarriedUpload, result: Promise<FileOperationResult>) => {
+  const watch = (file: CarriedUpload, upload: () => Promise<FileOperationResult>) => {
     running.set(file.workflowId, file);
     const end = (item: MigrationItem) => {
       running.delete(file.workflowId);
       onEnd(item);
     };
-    result.then(
+    scope.run(upload).then(
       (arrived) => end(arrivedItem(file, arrived)),
       (error: unknown) => end(isCancelled(error) ? cancelledItem(file) : failedItem(file, fromFailure(error))),
     );
+  };
+  const runChild = async (file: CarriedUpload, args: UploadInput): Promise<FileOperationResult> => {
+    starting += 1;
+    const child = await startChild(upload, {
+      workflowId: file.workflowId,
+      // A migration that continues as new, or is terminated, leaves its uploads to end by themselves.
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+      staticSummary: file.path.slice(0, 200),
+      typedSearchAttributes: [{ key: PROVIDER, value: input.provider }],
+      args: [args],
+    })
+      .catch((error: unknown) => {
+        if (error instanceof WorkflowExecutionAlreadyStartedError) return null;
+        throw error;
+      })
+      .finally(() => {
+        starting -= 1;
+      });
+    return await (child === null ? waiting.awaitUpload(file.workflowId) : child.result());
   };
 
   return {
@@ -36,45 +56,30 @@ export function uploadWindow(input: MigrateInput, onEnd: (item: MigrationItem) =
     get running(): CarriedUpload[] {
       return [...running.values()];
     },
-    /** False when some are still running after the timeout. */
-    async drained(timeout?: string): Promise<boolean> {
-      const empty = () => running.size === 0;
-      if (timeout !== undefined) return await condition(empty, timeout);
-      await condition(empty);
-      return true;
+    async drained(): Promise<void> {
+      await condition(() => running.size === 0);
+    },
+    /** Waits for as long as the timeout for all to end, and in any case until none is about to start. */
+    async settled(timeout: Duration): Promise<void> {
+      await condition(() => running.size === 0, timeout);
+      await condition(() => starting === 0);
     },
     cancel: () => scope.cancel(),
 
-    /** Waits for an upload that an earlier run, or an earlier migration of the same id, has started. */
+    /** Waits for an upload that an earlier run of the migration has started. */
     adopt(file: CarriedUpload): void {
-      watch(
-        file,
-        scope.run(() => waiting.awaitUpload(file.workflowId)),
-      );
+      watch(file, () => waiting.awaitUpload(file.workflowId));
     },
-
-    async start(file: SourceItem): Promise<void> {
+    /** Returns at once, so that many start in one workflow task. */
+    start(file: SourceItem): void {
       const { source, path, sizeBytes } = file;
-      if (source === null) return onEnd(problemItem(file));
-      const args = uploadInput(input, file, source);
-      const workflowId = uploadWorkflowId(args.idempotencyKey);
-      const carried = { workflowId, path, sizeBytes };
-      try {
-        const child = await scope.run(() =>
-          startChild(upload, {
-            workflowId,
-            // A migration that continues as new, or is terminated, leaves its uploads to end by themselves.
-            parentClosePolicy: ParentClosePolicy.ABANDON,
-            staticSummary: path.slice(0, 200),
-            typedSearchAttributes: [{ key: PROVIDER, value: input.provider }],
-            args: [args],
-          }),
-        );
-        watch(carried, child.result());
-      } catch (error) {
-        if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-        this.adopt(carried);
+      if (source === null) {
+        onEnd(problemItem(file));
+        return;
       }
+      const args = uploadInput(input, file, source);
+      const carried = { workflowId: uploadWorkflowId(args.idempotencyKey), path, sizeBytes };
+      watch(carried, () => runChild(carried, args));
     },
   };
 }
