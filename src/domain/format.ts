@@ -42,8 +42,7 @@ export const countOf = (count: number, one: string, many = `${one}s`): string =>
  * that turn the direction of text are written as escapes.
  */
 export function printable(name: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return name.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (character) => {
+  return name.replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, (character) => {
     const known = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }[character];
     return known ?? `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
   });
