@@ -1,0 +1,217 @@
+import { randomUUID } from 'node:crypto';
+import { FileNotFoundError, LedgerError, ValidationError } from '../../src/domain/errors.ts';
+import type { FileCopy, FileRecord, FileReference, MigrationItem } from '../../src/domain/models.ts';
+import type { Claim, FileListing, Ledger, Page } from '../../src/ledger/ledger.ts';
+
+interface Copy extends FileCopy {
+  purgeStarted: boolean;
+  purgeAttempts: number;
+  invalidationCode: string | null;
+}
+
+/** The ledger in memory, for unit tests of what stands above it. Passes the same suite as the real one. */
+export function createMemoryLedger(): Ledger {
+  const files = new Map<string, FileRecord & { sizeBytes: number }>();
+  const copies: Copy[] = [];
+  const references: FileReference[] = [];
+  const reports = new Map<string, Map<string, MigrationItem>>();
+
+  const now = () => new Date().toISOString();
+  const set = (copy: Copy, change: Partial<Copy>) => Object.assign(copy, change, { updatedAt: now() });
+  const leaseUntil = (seconds: number): string => {
+    if (!(seconds > 0 && seconds <= 86_400))
+      throw new ValidationError(`a lease of ${seconds} seconds is not possible`, { code: 'invalid_lease' });
+    return new Date(Date.now() + seconds * 1000).toISOString();
+  };
+  const fileOf = (id: string) => {
+    const file = files.get(id);
+    if (file === undefined) throw new FileNotFoundError(`the ledger has no file ${id}`, { code: 'file_not_found' });
+    return file;
+  };
+  const copyOf = (id: string) => {
+    const copy = copies.find((candidate) => candidate.id === id);
+    if (copy === undefined) throw new FileNotFoundError(`the ledger has no copy ${id}`, { code: 'copy_not_found' });
+    return copy;
+  };
+  const uploading = (copy: Copy) => copy.status === 'pending' || copy.status === 'uploading';
+  const live = (copy: Copy) => copy.deletedAt === null && copy.status !== 'failed';
+  const leased = (copy: Copy) => copy.leaseExpiresAt !== null && Date.parse(copy.leaseExpiresAt) > Date.now();
+  const purging = (copy: Copy) => copy.purgeStarted && copy.purgedAt === null && leased(copy);
+  const samePlace = (a: Omit<FileCopy, 'id'>, b: Copy) =>
+    a.fileId === b.fileId && a.provider === b.provider && a.account === b.account && a.namespace === b.namespace;
+  const mayShareObject = (a: Copy, b: Copy) =>
+    a.providerFileId === null || b.providerFileId === null || a.providerFileId === b.providerFileId;
+  const kept = (fileId: string) => references.some((reference) => reference.fileId === fileId && reference.keep === 'keep');
+  const held = (fileId: string) => copies.some((copy) => copy.fileId === fileId && copy.legalHold && copy.purgedAt === null);
+  const owns = (copy: Copy, owner: string) => copy.leaseOwner === owner && uploading(copy);
+  const busy = (copy: Copy): Claim => ({
+    outcome: 'busy',
+    fileId: copy.fileId,
+    copyId: copy.id,
+    retryAfterMs: Math.max(1, Date.parse(copy.leaseExpiresAt ?? '') - Date.now()),
+  });
+  const visible = ({ purgeStarted, purgeAttempts, invalidationCode, ...copy }: Copy): FileCopy => ({ ...copy });
+  const pageOf = <T>(rows: T[], key: (row: T) => Buffer, { after, limit }: Page): T[] =>
+    rows
+      .filter((row) => after === null || key(row).compare(Buffer.from(after)) > 0)
+      .sort((a, b) => key(a).compare(key(b)))
+      .slice(0, limit);
+
+  const ledger: Ledger = {
+    async check() {},
+    async claim({ content, owner, leaseSeconds, originalName, provider, account, purpose, namespace }) {
+      const leaseExpiresAt = leaseUntil(leaseSeconds);
+      let file = [...files.values()].find((candidate) => candidate.sha256 === content.sha256);
+      if (file === undefined) {
+        const { sha256, sizeBytes, mimeType } = content;
+        const made = { createdAt: now(), accessedAt: now(), storagePath: null, duplicateOf: null };
+        file = { id: randomUUID(), sha256, sizeBytes, mimeType, originalName, ...made };
+        files.set(file.id, file);
+      }
+      if (file.sizeBytes !== content.sizeBytes)
+        throw new LedgerError(`content ${content.sha256} is on record with ${file.sizeBytes} bytes`, { code: 'size_mismatch' });
+      const place = { fileId: file.id, provider, account, namespace };
+      const same = copies.filter((c) => samePlace(place as Copy, c) && c.purpose === purpose && c.purgedAt === null);
+      const copy = same.find(live) ?? same[0];
+      const done = (of: Copy): Claim => ({
+        outcome: 'completed',
+        fileId: of.fileId,
+        copyId: of.id,
+        providerFileId: of.providerFileId ?? '',
+      });
+      if (copy?.status === 'completed' && copy.deletedAt === null) return done(copy);
+      const purge = copies.find((candidate) => samePlace(place as Copy, candidate) && purging(candidate));
+      if (purge !== undefined) return busy(purge);
+      if (copy?.status === 'completed' && !copy.purgeStarted) {
+        set(copy, { deletedAt: null, deletionReason: null });
+        return done(copy);
+      }
+      if (copy !== undefined && uploading(copy) && leased(copy) && copy.leaseOwner !== owner) return busy(copy);
+      const claimed = { status: 'uploading', leaseOwner: owner, leaseExpiresAt, providerFileId: null } as const;
+      const mine: Copy = copy ?? {
+        ...{ id: randomUUID(), ...place, purpose, attempts: 0, lastErrorCode: null, updatedAt: now(), ...claimed },
+        ...{ deletedAt: null, deletionReason: null, purgedAt: null, legalHold: false, needsReview: false },
+        ...{ purgeStarted: false, purgeAttempts: 0, invalidationCode: null },
+      };
+      if (copy === undefined) copies.push(mine);
+      const expired = copy !== undefined && uploading(copy) && !leased(copy);
+      set(mine, {
+        ...claimed,
+        attempts: mine.attempts + 1,
+        lastErrorCode: mine.purgeStarted ? 'purge_interrupted' : expired ? 'lease_expired' : mine.lastErrorCode,
+        ...{ deletedAt: null, deletionReason: null, purgeStarted: false, purgeAttempts: 0, needsReview: false },
+      });
+      const { id: copyId, attempts, invalidationCode, lastErrorCode } = mine;
+      return { outcome: 'claimed', fileId: file.id, copyId, attempts, lastErrorCode: invalidationCode ?? lastErrorCode };
+    },
+    async renew(copyId, owner, leaseSeconds) {
+      const copy = copyOf(copyId);
+      if (!owns(copy, owner)) return false;
+      set(copy, { leaseExpiresAt: leaseUntil(leaseSeconds) });
+      return true;
+    },
+    async complete(copyId, owner, providerFileId) {
+      const copy = copyOf(copyId);
+      if (copy.status === 'completed') return !copy.purgeStarted;
+      if (!owns(copy, owner)) return false;
+      const errors = { lastErrorCode: null, invalidationCode: null };
+      set(copy, { status: 'completed', providerFileId, ...errors, leaseOwner: null, leaseExpiresAt: null });
+      return true;
+    },
+    async fail(copyId, owner, lastErrorCode) {
+      const copy = copyOf(copyId);
+      if (owns(copy, owner)) set(copy, { status: 'failed', lastErrorCode, leaseOwner: null, leaseExpiresAt: null });
+    },
+    async invalidate(copyId, code) {
+      const copy = copyOf(copyId);
+      if (copy.status === 'completed' && !copy.purgeStarted) set(copy, { status: 'failed', lastErrorCode: code, invalidationCode: code });
+    },
+
+    async addReference(fileId, reference) {
+      const file = fileOf(fileId);
+      const { tool, userId, name } = reference;
+      const known = references.find((r) => r.fileId === fileId && r.tool === tool && r.userId === userId && r.name === name);
+      file.accessedAt = now();
+      if (!copies.some((c) => c.fileId === fileId && c.namespace === 'live' && c.status === 'completed' && c.deletedAt === null))
+        await ledger.restore(fileId);
+      if (known !== undefined) return { ...Object.assign(known, reference, { keep: known.keep === 'keep' ? 'keep' : reference.keep }) };
+      const made = { ...reference, id: randomUUID(), fileId, createdAt: now() };
+      references.push(made);
+      return { ...made };
+    },
+    references: async (fileId) => references.filter((reference) => reference.fileId === fileId).map((reference) => ({ ...reference })),
+    async deleteReference(id) {
+      const index = references.findIndex((reference) => reference.id === id);
+      if (index >= 0) references.splice(index, 1);
+      return index >= 0;
+    },
+
+    file: async (fileId) => files.get(fileId) ?? null,
+    fileByHash: async (sha256) => [...files.values()].find((file) => file.sha256 === sha256) ?? null,
+    copies: async (fileId) => copies.filter((copy) => copy.fileId === fileId).map(visible),
+    async list(page) {
+      const shown = (file: FileRecord) => copies.filter((c) => c.fileId === file.id && c.namespace === 'live' && live(c));
+      const listed = [...files.values()].filter((file) => shown(file).length > 0);
+      return pageOf(listed, (file) => Buffer.from(file.id), page).map((file): FileListing => {
+        const holding = references.filter((reference) => reference.fileId === file.id);
+        const rows = shown(file).map(({ provider, status, providerFileId }) => ({ provider, status, providerFileId }));
+        return { ...file, names: holding.slice(0, 20).map(({ name }) => name), references: holding.length, copies: rows };
+      });
+    },
+    async touch(fileId) {
+      fileOf(fileId).accessedAt = now();
+    },
+
+    async softDelete(fileId, deletionReason) {
+      fileOf(fileId);
+      if (held(fileId) || kept(fileId)) return 0;
+      const marked = copies.filter((copy) => copy.fileId === fileId && copy.status === 'completed' && copy.deletedAt === null);
+      for (const copy of marked) set(copy, { deletedAt: now(), deletionReason });
+      return marked.length;
+    },
+    async restore(fileId) {
+      fileOf(fileId);
+      const back = copies.filter((c) => c.fileId === fileId && c.status === 'completed' && c.deletedAt !== null && !c.purgeStarted);
+      for (const copy of back) set(copy, { deletedAt: null, deletionReason: null });
+      return back.length;
+    },
+    async beginPurge(copyId, owner, leaseSeconds) {
+      const copy = copyOf(copyId);
+      if (copy.deletedAt === null || copy.purgedAt !== null || held(copy.fileId)) return null;
+      if (copy.status === 'completed' && copy.namespace === 'live' && kept(copy.fileId)) return null;
+      if (leased(copy) && copy.leaseOwner !== owner) return null;
+      const others = copies.filter((c) => c !== copy && samePlace(copy, c) && mayShareObject(c, copy));
+      const standing = others.filter(live);
+      const close = (c: Copy) => set(c, { purgedAt: now(), purgeStarted: true, leaseOwner: null, leaseExpiresAt: null });
+      if (standing.length > 0) {
+        if (standing.some((c) => c.status === 'completed')) close(copy);
+        return null;
+      }
+      if (others.some(purging)) return null;
+      for (const c of others) if (c.deletedAt !== null && c.purgedAt === null && c.providerFileId === copy.providerFileId) close(c);
+      return visible(set(copy, { purgeStarted: true, leaseOwner: owner, leaseExpiresAt: leaseUntil(leaseSeconds) }));
+    },
+    async completePurge(copyId, owner) {
+      const copy = copyOf(copyId);
+      if (!copy.purgeStarted || copy.purgedAt !== null || copy.leaseOwner !== owner) return;
+      set(copy, { purgedAt: now(), needsReview: false, leaseOwner: null, leaseExpiresAt: null });
+    },
+    async failPurge(copyId, owner, lastErrorCode) {
+      const copy = copyOf(copyId);
+      if (!copy.purgeStarted || copy.purgedAt !== null || copy.leaseOwner !== owner) return;
+      const purgeAttempts = copy.purgeAttempts + 1;
+      set(copy, { purgeAttempts, needsReview: purgeAttempts >= 5, lastErrorCode, leaseOwner: null, leaseExpiresAt: null });
+    },
+
+    async recordMigrationItems(migrationId, items) {
+      const report = reports.get(migrationId) ?? new Map<string, MigrationItem>();
+      for (const item of items) report.set(item.path, { ...item });
+      reports.set(migrationId, report);
+    },
+    async migrationItems(migrationId, { status, ...page }) {
+      const items = [...(reports.get(migrationId)?.values() ?? [])].filter((item) => status === undefined || item.status === status);
+      return pageOf(items, (item) => Buffer.from(item.path), page);
+    },
+  };
+  return ledger;
+}
