@@ -1,0 +1,22 @@
+import { statfsSync } from 'node:fs';
+import { StackError } from './stack-error.ts';
+
+/** Below this, databases begin to fail in ways that are hard to understand. */
+export const LEAST_FREE_BYTES = 300 * 1024 * 1024;
+
+export function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
+}
+
+/** @throws StackError `disk_full` naming the folder. */
+export function requireFreeDisk(folder: string): void {
+  const free = freeBytes(folder);
+  if (free < LEAST_FREE_BYTES)
+    throw new StackError(
+      'disk_full',
+      `Only ${mebibytes(free)} MiB are free in ${folder}; the stack needs ${mebibytes(LEAST_FREE_BYTES)} MiB. Free some, or set CUTOVER_STATE_DIR to a folder on another disk.`,
+    );
+}
+
+export const mebibytes = (bytes: number): number => Math.floor(bytes / 1024 / 1024);

@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import { askHolder, type Lock, takeLock, waitForRelease } from './lock.ts';
+import { StackError } from './stack-error.ts';
+
+const ServiceStatus = z.object({ name: z.string(), pid: z.number().nullable(), state: z.string(), restarts: z.number() });
+
+/** What the holder of a state folder tells of itself to anybody on this machine: no secrets. */
+export const StackStatus = z.object({
+  /** `cleaning`: after a crash, for a moment. */
+  state: z.enum(['starting', 'running', 'stopping', 'cleaning']),
+  pid: z.number(),
+  since: z.string(),
+  temporalAddress: z.string().nullable(),
+  temporalUiUrl: z.string().nullable(),
+  supabaseUrl: z.string().nullable(),
+  services: z.array(ServiceStatus),
+});
+export type StackStatus = z.infer<typeof StackStatus>;
+
+const CLEANING_WITHIN_MS = 60_000;
+
+/** The stack that runs in this state folder; null when none does. */
+export async function readStatus(stateDir: string): Promise<StackStatus | null> {
+  return StackStatus.safeParse(await askHolder(stateDir, { command: 'status' })).data ?? null;
+}
+
+/** Takes the state folder for this process. @throws StackError `already_running` telling where */
+export async function holdFolder(stateDir: string, status: () => StackStatus): Promise<Lock> {
+  for (;;) {
+    const lock = await takeLock(stateDir, status);
+    if (lock !== null) return lock;
+    const other = await readStatus(stateDir);
+    if (other === null || other.state === 'cleaning' || other.state === 'stopping') {
+      if (await waitForRelease(stateDir, CLEANING_WITHIN_MS)) continue;
+      throw new StackError('already_running', `Another process holds ${stateDir} and does not answer.`);
+    }
+    throw new StackError('already_running', describeRunning(stateDir, other));
+  }
+}
+
+function describeRunning(stateDir: string, { pid, since, state, temporalUiUrl }: StackStatus): string {
+  const ui = temporalUiUrl === null ? '' : `, Temporal UI at ${temporalUiUrl}`;
+  return `The stack in ${stateDir} ${state === 'starting' ? 'is being started' : 'is running'} already: pid ${pid}, since ${since}${ui}. Stop it with \`cutover down\`, or set CUTOVER_STATE_DIR to start another one.`;
+}
