@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { registerConfig } from './config.ts';
 import type { CommandContext } from './context.ts';
 import { registerDelete } from './delete.ts';
+import { registerDemo } from './demo.ts';
 import { registerDownload } from './download.ts';
 import { registerInfo } from './info.ts';
 import { registerList } from './list.ts';
@@ -29,6 +30,7 @@ export function createProgram(context: CommandContext, version: string, exit: (c
       outputError: (text, write) => write(`${text.trimEnd()}\nSee: cutover --help\n`),
     })
     .addHelpText('after', EXIT_CODES);
+  registerDemo(program, context, exit);
   registerWorker(program, context, exit);
   registerMigrate(program, context, exit);
   registerUpload(program, context, exit);
