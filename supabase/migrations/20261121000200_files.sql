@@ -54,11 +54,12 @@ begin
   loop
     if not v_column.is_type = any (v_column.types) then
       raise exception 'public.files.% is of type %, and Cutover needs %', v_column.name, v_column.is_type, v_column.types[1]
-        using hint = format('Rename the column (alter table public.files rename column %1$s to old_%1$s) or change its type, and apply the migrations again. Nothing was changed.', v_column.name);
+        using hint = format('Rename the column (alter table public.files rename column %1$s to old_%1$s) or change its type, and apply the migrations again.', v_column.name);
     end if;
   end loop;
 end $$;
 
+alter table public.files alter column id set not null;
 alter table public.files alter column id set default gen_random_uuid();
 alter table public.files alter column accessed_at set default now();
 alter table public.files alter column updated_at set default now();

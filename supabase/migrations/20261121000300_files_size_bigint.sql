@@ -32,7 +32,7 @@ begin
     loop
       if v_view.relkind <> 'v' or v_view.has_triggers then
         raise exception '% uses public.files.size_bytes, whose type has to become bigint, and cannot be rebuilt safely', v_view.name
-          using hint = 'Drop it (keep its definition), apply the migrations again, and create it anew. Nothing was changed.';
+          using hint = 'Drop it (keep its definition), apply the migrations again, and create it anew.';
       end if;
       v_drop := format('drop view %s', v_view.name) || v_drop;
       v_restore := v_restore || format('create view %s%s as %s', v_view.name, v_view.options, v_view.definition)

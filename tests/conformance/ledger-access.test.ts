@@ -1,0 +1,126 @@
+import { randomUUID } from 'node:crypto';
+import { createClient } from '@supabase/supabase-js';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { Ledger } from '../../src/ledger/ledger.ts';
+import { createSupabaseLedger } from '../../src/ledger/supabase-ledger.ts';
+import { applyMigrations, createTestDatabase, type Postgrest, startPostgrest, type TestDatabase } from '../support/postgrest.ts';
+import { claimRequest, reference } from './ledger-suite.ts';
+
+let database: TestDatabase;
+let postgrest: Postgrest;
+let ledger: Ledger;
+let tables: string[];
+const ann = randomUUID();
+
+beforeAll(async () => {
+  database = await createTestDatabase(inject('postgresUrl'));
+  await applyMigrations(database.sql);
+  // Supabase Lite grants every table to everybody when it starts: only row level security stands then.
+  await database.sql.unsafe('grant all on all tables in schema public to anon, authenticated');
+  postgrest = await startPostgrest(database.url);
+  ledger = createSupabaseLedger(postgrest);
+  const request = claimRequest();
+  const claim = await ledger.claim(request);
+  await ledger.complete(claim.copyId, request.owner, 'object');
+  await ledger.addReference(claim.fileId, reference({ userId: ann, name: 'hers' }));
+  await ledger.addReference(claim.fileId, reference({ userId: randomUUID(), name: 'not hers' }));
+  await ledger.addReference(claim.fileId, reference({ userId: null, name: "nobody's" }));
+  await ledger.recordMigrationItems('m', [
+    {
+      ...{ path: 'a', sizeBytes: 1, status: 'uploaded', sha256: null, fileId: null, providerFileId: null },
+      ...{ verified: 'none', errorCode: null, error: null },
+    },
+  ]);
+  await database.sql.unsafe(`
+    insert into rollouts (tool) values ('kimi');
+    insert into rollout_events (tool, decision, decided_by, reason) values ('kimi', 'start', 'ann', 'test');
+    insert into operation_outcomes (tool, arm, minute, count) values ('kimi', 'unified', date_trunc('minute', now()), 1);
+    insert into operation_outcome_batches (id) values (gen_random_uuid());
+    insert into shadow_comparisons (tool, operation, operation_id, control, candidate, matched) values ('kimi', 'upload', '1', '{}', '{}', true)`);
+  const rows = await database.sql`select tablename from pg_tables where schemaname = 'public' order by 1`;
+  tables = rows.map((row) => row.tablename as string);
+});
+afterAll(async () => {
+  await postgrest?.stop();
+  await database?.drop();
+});
+
+const as = (token: string) =>
+  createClient(postgrest.url, postgrest.publishableKey, { accessToken: async () => token, auth: { persistSession: false } });
+
+async function counts(token: string): Promise<Record<string, number>> {
+  const client = as(token);
+  const entries = tables.map(async (table) => {
+    const { data, error } = await client.from(table).select('*');
+    expect(error).toBeNull();
+    return [table, data?.length ?? -1] as const;
+  });
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+describe('Who may see and change the ledger', () => {
+  it('is guarded by row level security on every table', async () => {
+    const open = await database.sql`
+      select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relrowsecurity`;
+    expect(open).toEqual([]);
+    expect(tables).toEqual([
+      ...['file_references', 'files', 'migration_items', 'operation_outcome_batches', 'operation_outcomes', 'provider_file_uploads'],
+      ...['rollout_events', 'rollouts', 'shadow_comparisons'],
+    ]);
+  });
+
+  it('shows everything to the secret key', async () => {
+    for (const [table, count] of Object.entries(await counts(postgrest.secretKey))) expect([table, count > 0]).toEqual([table, true]);
+  });
+
+  it('shows nothing to somebody who is not signed in', async () => {
+    expect(await counts(postgrest.publishableKey)).toEqual(Object.fromEntries(tables.map((table) => [table, 0])));
+  });
+
+  it('shows a signed-in user their own references, and nothing else', async () => {
+    const nothing = Object.fromEntries(tables.map((table) => [table, 0]));
+    expect(await counts(postgrest.keyOf(ann))).toEqual({ ...nothing, file_references: 1 });
+    const { data } = await as(postgrest.keyOf(ann)).from('file_references').select('name');
+    expect(data).toEqual([{ name: 'hers' }]);
+    expect(await counts(postgrest.keyOf(randomUUID()))).toEqual(nothing);
+  });
+
+  it('lets neither of them add, change or delete anything', async () => {
+    const before = await counts(postgrest.secretKey);
+    for (const token of [postgrest.publishableKey, postgrest.keyOf(ann)]) {
+      const client = as(token);
+      const added = await client.from('file_references').insert({ file_id: randomUUID(), tool: 'kimi', user_id: ann, name: 'forged' });
+      expect(added.error?.code).toBe('42501');
+      expect((await client.from('file_references').update({ name: 'stolen' }).neq('tool', '').select()).data).toEqual([]);
+      expect((await client.from('file_references').delete().neq('tool', '').select()).data).toEqual([]);
+    }
+    expect(await counts(postgrest.secretKey)).toEqual(before);
+    const names = await database.sql`select name from file_references order by name`;
+    expect(names.map(({ name }) => name)).toEqual(['hers', "nobody's", 'not hers']);
+  });
+
+  it('lets only the secret key call its functions, though the project grants new functions to all', async () => {
+    const callable = await database.sql`
+      select p.oid::regprocedure::text as name, r.rolname as role
+      from pg_proc p, pg_roles r
+      where p.pronamespace = 'public'::regnamespace and r.rolname in ('anon', 'authenticated') and has_function_privilege(r.oid, p.oid, 'execute')`;
+    expect(callable).toEqual([]);
+    const refused = await database.sql`
+      select p.proname from pg_proc p
+      where p.pronamespace = 'public'::regnamespace and p.prorettype <> 'trigger'::regtype
+        and not has_function_privilege('service_role', p.oid, 'execute')`;
+    expect(refused).toEqual([]);
+    for (const key of [postgrest.publishableKey, postgrest.keyOf(ann)])
+      await expect(createSupabaseLedger({ url: postgrest.url, secretKey: key }).check()).rejects.toMatchObject({
+        code: 'unauthorized',
+        retryable: false,
+        message: expect.stringContaining('SUPABASE_SECRET_KEY'),
+      });
+  });
+
+  it('fixes the search path of every function, so that nobody can slip another table under it', async () => {
+    const loose = await database.sql`
+      select proname from pg_proc where pronamespace = 'public'::regnamespace and not coalesce(proconfig, '{}') @> array['search_path=""']`;
+    expect(loose).toEqual([]);
+  });
+});
