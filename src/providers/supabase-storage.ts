@@ -177,7 +177,7 @@ export function createSupabaseStorage(options: SupabaseStorageOptions): Provider
       return stored;
     },
 
-    download: (id, { signal, range }) =>
+    download: async (id, { signal, range }) =>
       resumingDownload({
         path: `/object/${objectAddress(id).path}`,
         http,

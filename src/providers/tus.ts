@@ -153,6 +153,8 @@ export function createTus(http: Http, path: string, timeouts: CallTimeouts): Tus
             url = await start();
             offset = 0;
           }
+          // The server took it although its answer was lost: that is progress, and the next part has its own retries.
+          if (offset > mark.position) return;
         }
         reader ??= readBody(body, sha256, signal, mark.position <= offset ? mark : startOfBody());
         await reader.skipTo(offset);
@@ -177,7 +179,7 @@ export function createTus(http: Http, path: string, timeouts: CallTimeouts): Tus
               throw isGone(error) ? failed('upload_expired', true, 'the resumable upload is not known (any more)') : error;
             }
           });
-        } while (offset !== size);
+        } while (offset !== size || mark.position !== size);
       } catch (error) {
         if (error instanceof FileManagementError && error.code === 'file_changed') await terminate(url, signal);
         throw error;

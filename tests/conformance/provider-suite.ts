@@ -156,8 +156,8 @@ export function describeProvider(name: string, open: (maxFileBytes: number) => P
       test.each(['', 'x', 'bucket/', '/key', 'bucket/../other/key', 'bucket/a/./b', 'bucket//key'])(
         '%j is refused as an id',
         async (bad) => {
-          for (const call of [provider.info(bad, signal), (async () => provider.download(bad, { signal }))(), provider.delete(bad, signal)])
-            await expect(call).rejects.toMatchObject({ name: 'ValidationError', code: 'invalid_id' });
+          const calls = [() => provider.info(bad, signal), () => provider.download(bad, { signal }), () => provider.delete(bad, signal)];
+          for (const call of calls) await expect(call()).rejects.toMatchObject({ name: 'ValidationError', code: 'invalid_id' });
         },
       );
     });

@@ -1,5 +1,6 @@
 import http from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** What goes wrong with one exchange. Bytes count the body alone. */
@@ -92,13 +93,15 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
       record.bodyBytes += chunk.length;
       const piece = chunk.subarray(0, Math.max(0, left));
       left -= piece.length;
-      if (piece.length > 0 && !forwarded.write(piece))
-        await new Promise((resolve) => forwarded.once('drain', resolve).once('close', resolve));
+      if (piece.length > 0 && !forwarded.write(piece)) await drained(forwarded);
       if (fault?.kind === 'reset-request' && record.bodyBytes >= fault.afterBytes) {
         forwarded.destroy();
         return reset(request.socket);
       }
-      if (fault?.kind === 'stall-request' && record.bodyBytes >= fault.afterBytes) return;
+      if (fault?.kind === 'stall-request' && record.bodyBytes >= fault.afterBytes) {
+        forwarded.destroy();
+        return;
+      }
     }
     forwarded.end();
     const answer = await answered;
@@ -120,7 +123,7 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
           response.write(Buffer.of(byte));
           await sleep(fault.everyMs);
         }
-      } else if (!response.write(piece)) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve));
+      } else if (!response.write(piece)) await drained(response);
       if (response.destroyed) return;
       sent += piece.length;
       if (limit > chunk.length || fault === undefined || piece.length === chunk.length) continue;
@@ -150,6 +153,17 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** Resolves when the stream takes more, or is closed. */
+function drained(stream: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      stream.off('drain', done).off('close', done);
+      resolve();
+    };
+    stream.on('drain', done).on('close', done);
+  });
 }
 
 function reset(socket: Socket): void {
