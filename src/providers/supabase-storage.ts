@@ -204,9 +204,12 @@ function projectUrl({ url, secretKey, bucket }: SupabaseStorageOptions): URL {
       code: 'invalid_key',
     });
   if (!/^[\w!\-.*'() &$@=;:+,?]{1,100}$/.test(bucket) || /^\.+$/.test(bucket))
-    throw new ValidationError(`${JSON.stringify(bucket)} cannot be a bucket's name: letters, digits, "-", "_" and "." can`, {
-      code: 'invalid_bucket',
-    });
+    throw new ValidationError(
+      `SUPABASE_BUCKET: ${JSON.stringify(bucket)} cannot be a bucket's name; letters, digits, "-", "_" and "." can`,
+      {
+        code: 'invalid_bucket',
+      },
+    );
   return parsed;
 }
 

@@ -1,0 +1,88 @@
+import { describe, expect, test } from 'vitest';
+import { classifyAnswer, classifySocket, parseRetryAfter, RETRY_AFTER_CAP_MS, readErrorAnswer } from '../../src/providers/classify.ts';
+
+const NOW = Date.UTC(2026, 0, 1);
+const classify = (status: number, body: unknown, retryAfter?: string) =>
+  classifyAnswer(readErrorAnswer(status, retryAfter, typeof body === 'string' ? body : JSON.stringify(body), NOW));
+
+describe('an error answer', () => {
+  test.each([
+    // Supabase: the true status is inside the body.
+    [400, { statusCode: '404', error: 'not_found', message: 'Object not found', code: 'NoSuchKey' }, 'not_found', 'missing', false],
+    [400, { statusCode: '404', error: 'Bucket not found', message: 'Bucket not found' }, 'bucket_not_found', 'refused', false],
+    [400, { statusCode: '413', error: 'Payload too large', message: 'too large' }, 'file_too_large', 'invalid', false],
+    [
+      400,
+      { statusCode: '403', error: 'Unauthorized', message: 'new row violates row-level security policy' },
+      'unauthorized',
+      'refused',
+      false,
+    ],
+    [400, { statusCode: '400', error: 'InvalidJWT', message: 'jwt malformed', code: 'InvalidJWT' }, 'unauthorized', 'refused', false],
+    [400, { statusCode: '409', error: 'Duplicate', message: 'The resource already exists' }, 'conflict', 'unavailable', true],
+    [400, { statusCode: '423', code: 'ResourceLocked', message: 'x' }, 'locked', 'unavailable', true],
+    [400, { statusCode: '503', code: 'LockTimeout', message: 'x' }, 'locked', 'unavailable', true],
+    [429, { statusCode: '429', code: 'SlowDown', error: 'too_many_connections', message: 'x' }, 'rate_limited', 'unavailable', true],
+    [544, { statusCode: '544', code: 'DatabaseTimeout', message: 'x' }, 'timeout', 'unavailable', true],
+    [400, { statusCode: '400', code: 'InvalidRange', error: 'invalid_range', message: 'x' }, 'range_not_satisfiable', 'invalid', false],
+    [500, { message: 'could not extend file "base/5/1": No space left on device' }, 'insufficient_storage', 'refused', false],
+    // OpenAI's shape, which Kimi and others share.
+    [401, { error: { type: 'invalid_authentication_error', message: 'Invalid Authentication' } }, 'unauthorized', 'refused', false],
+    [429, { error: { type: 'rate_limit_reached_error', message: 'slow' } }, 'rate_limited', 'unavailable', true],
+    // Proxies and gateways.
+    [502, '<html><body>Bad gateway</body></html>', 'unavailable', 'unavailable', true],
+    [520, '', 'server_error', 'unavailable', true],
+    [507, '', 'insufficient_storage', 'refused', false],
+    [501, '', 'not_supported', 'refused', false],
+    [302, '', 'unexpected_answer', 'refused', false],
+    [400, { message: 'no' }, 'rejected', 'refused', false],
+    [418, 'null', 'rejected', 'refused', false],
+  ])('%i %j means %s', (status, body, code, kind, retryable) => {
+    expect(classify(status, body)).toMatchObject({ code, kind, retryable });
+  });
+
+  test('is quoted on one line with its true status, a web page is not', () => {
+    expect(classify(400, { statusCode: '503', message: 'two\nlines' }).detail).toBe('two lines (HTTP 503)');
+    expect(classify(502, '<html>long</html>').detail).toBe('answered with a web page (HTTP 502)');
+  });
+
+  test('keeps its Retry-After only where trying again can help', () => {
+    expect(classify(429, {}, '7').retryAfterMs).toBe(7000);
+    expect(classify(403, {}, '7').retryAfterMs).toBeUndefined();
+  });
+});
+
+test.each([
+  ['3', 3000],
+  ['0', 0],
+  [' 1.5 ', 1500],
+  ['Thu, 01 Jan 2026 00:00:09 GMT', 9000],
+  ['Wed, 31 Dec 2025 00:00:00 GMT', 0],
+  ['86400', RETRY_AFTER_CAP_MS],
+  ['soon', undefined],
+  ['', undefined],
+  [undefined, undefined],
+])('Retry-After %j is %j ms', (header, ms) => expect(parseRetryAfter(header, NOW)).toBe(ms));
+
+describe('a broken connection', () => {
+  const errno = (code: string, more: object = {}) => Object.assign(new Error(code), { code, ...more });
+  test.each([
+    [errno('ECONNREFUSED'), 'connection_refused', true],
+    [errno('ENOTFOUND'), 'host_not_found', true],
+    [errno('EAI_AGAIN'), 'host_not_found', true],
+    [errno('ECONNRESET'), 'connection_broken', true],
+    [errno('EPIPE'), 'connection_broken', true],
+    [errno('UND_ERR_SOCKET'), 'connection_broken', true],
+    [errno('UND_ERR_CONNECT_TIMEOUT'), 'connect_timeout', true],
+    [errno('HPE_INVALID_CONSTANT'), 'connection_broken', true],
+    [errno('CERT_HAS_EXPIRED'), 'tls', false],
+    [errno('DEPTH_ZERO_SELF_SIGNED_CERT'), 'tls', false],
+    [new TypeError('fetch failed', { cause: errno('ECONNRESET') }), 'connection_broken', true],
+    [new AggregateError([errno('ECONNREFUSED'), errno('ECONNREFUSED')]), 'connection_refused', true],
+  ])('%s means %s', (error, code, retryable) => expect(classifySocket(error)).toMatchObject({ code, retryable }));
+
+  test.each([new TypeError('x is not a function'), errno('UND_ERR_INVALID_ARG'), errno('ENOENT'), undefined])(
+    'is not what a mistake of ours (%s) means',
+    (error) => expect(classifySocket(error)).toBeNull(),
+  );
+});
