@@ -3,10 +3,12 @@ import { registerConfig } from './config.ts';
 import type { CommandContext } from './context.ts';
 import { registerDelete } from './delete.ts';
 import { registerDemo } from './demo.ts';
+import { registerDown } from './down.ts';
 import { registerDownload } from './download.ts';
 import { registerInfo } from './info.ts';
 import { registerList } from './list.ts';
 import { registerMigrate } from './migrate.ts';
+import { registerUp } from './up.ts';
 import { registerUpload } from './upload.ts';
 import { registerWorker } from './worker.ts';
 
@@ -31,6 +33,8 @@ export function createProgram(context: CommandContext, version: string, exit: (c
     })
     .addHelpText('after', EXIT_CODES);
   registerDemo(program, context, exit);
+  registerUp(program, context, exit);
+  registerDown(program, context, exit);
   registerWorker(program, context, exit);
   registerMigrate(program, context, exit);
   registerUpload(program, context, exit);

@@ -28,8 +28,8 @@ export interface ServiceEvents {
   failed(service: Service, error: StackError): void;
 }
 
-/** Starts in a row that may fail before a service is given up. */
-const ATTEMPTS = 5;
+/** Starts in a row that may fail before a service is given up: it has never run, or it has. */
+const ATTEMPTS = { first: 5, again: 12 };
 /** One that ran this long was healthy: it comes back at once. */
 const HEALTHY_MS = 10_000;
 
@@ -99,9 +99,9 @@ export class Service {
         await run.ended;
         if (this.#stopping.signal.aborted) break;
         failures += 1;
-        if (problem.final || failures >= ATTEMPTS) {
+        if (problem.final || failures >= (first ? ATTEMPTS.first : ATTEMPTS.again)) {
           this.state = 'failed';
-          const error = problem.final ? problem.error : this.#giveUp(problem.error, run.logFrom);
+          const error = problem.final ? problem.error : this.#giveUp(problem.error, failures, run.logFrom);
           if (first) onGivenUp(error);
           else this.#events.failed(this, error);
           return;
@@ -155,11 +155,11 @@ export class Service {
     }
   }
 
-  #giveUp(error: StackError, logFrom: number): StackError {
+  #giveUp(error: StackError, attempts: number, logFrom: number): StackError {
     const lines = lastLines(this.logPath, 8, logFrom).map((line) => `\n    ${line}`);
     return new StackError(
       'service_failed',
-      `${this.spec.name} could not be started: it ${error.message} (${ATTEMPTS} attempts). The end of ${this.logPath}:${lines.join('') || ' nothing'}`,
+      `${this.spec.name} could not be started: it ${error.message} (${attempts} attempts). The end of ${this.logPath}:${lines.join('') || ' nothing'}`,
       error.cause,
     );
   }

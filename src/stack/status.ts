@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { askHolder, type Lock, takeLock, waitForRelease } from './lock.ts';
 import { StackError } from './stack-error.ts';
@@ -21,6 +22,7 @@ const CLEANING_WITHIN_MS = 60_000;
 
 /** The stack that runs in this state folder; null when none does. */
 export async function readStatus(stateDir: string): Promise<StackStatus | null> {
+  if (!existsSync(stateDir)) return null;
   return StackStatus.safeParse(await askHolder(stateDir, { command: 'status' })).data ?? null;
 }
 
@@ -41,4 +43,25 @@ export async function holdFolder(stateDir: string, status: () => StackStatus): P
 function describeRunning(stateDir: string, { pid, since, state, temporalUiUrl }: StackStatus): string {
   const ui = temporalUiUrl === null ? '' : `, Temporal UI at ${temporalUiUrl}`;
   return `The stack in ${stateDir} ${state === 'starting' ? 'is being started' : 'is running'} already: pid ${pid}, since ${since}${ui}. Stop it with \`cutover down\`, or set CUTOVER_STATE_DIR to start another one.`;
+}
+
+/**
+ * Asks the stack of a folder to stop, and waits until it has. A signal, so that the system decides who may.
+ * @returns the stack that was stopped; null when none ran. @throws StackError when it cannot be signalled or does not stop
+ */
+export async function stopRunning(stateDir: string, withinMs = 90_000): Promise<StackStatus | null> {
+  const running = await readStatus(stateDir);
+  if (running === null) return null;
+  if (running.state !== 'cleaning') signal(running.pid, stateDir);
+  if (await waitForRelease(stateDir, withinMs)) return running;
+  throw new StackError('service_failed', `The stack in ${stateDir} (pid ${running.pid}) has not stopped after ${withinMs / 1000} s.`);
+}
+
+function signal(pid: number, stateDir: string): void {
+  try {
+    process.kill(pid, 'SIGTERM');
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ESRCH') return;
+    throw new StackError('service_failed', `The stack in ${stateDir} (pid ${pid}) belongs to another user: stop it as that user.`, cause);
+  }
 }
