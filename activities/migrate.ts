@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { cancellationSignal, heartbeat } from '@temporalio/activity';
+import { cancellationSignal } from '@temporalio/activity';
 import { type Client, WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { messageOf, UploadError } from '../src/domain/errors.ts';
@@ -8,6 +7,7 @@ import type { Ledger } from '../src/ledger/ledger.ts';
 import type { Provider } from '../src/providers/provider.ts';
 import type { Source, SourcePage } from '../src/sources/source.ts';
 import type { MigrateInput, MigrationSource } from '../workflows/contract.ts';
+import { heartbeating } from './heartbeat.ts';
 
 export interface MigrateActivitiesDependencies {
   ledger: Ledger;
@@ -24,7 +24,7 @@ export function createMigrateActivities({ ledger, provider, source, client }: Mi
   return {
     /** Source, provider and ledger can be used now; else says what is wrong before anything is moved. Reads only. */
     async checkMigration(input: Pick<MigrateInput, 'source' | 'provider'>): Promise<void> {
-      await keepAlive(async () => {
+      await heartbeating(undefined, async () => {
         await source(input.source).check();
         await provider(input.provider).check(cancellationSignal());
         await ledger.check();
@@ -43,7 +43,7 @@ export function createMigrateActivities({ ledger, provider, source, client }: Mi
       const cancel = () => void handle.cancel().catch(() => undefined);
       signal.addEventListener('abort', cancel, { once: true });
       try {
-        return await keepAlive(() => handle.result() as Promise<FileOperationResult>);
+        return await heartbeating(undefined, () => handle.result() as Promise<FileOperationResult>);
       } catch (error) {
         if (!(error instanceof WorkflowFailedError)) throw error;
         if (error.cause instanceof ApplicationFailure) throw error.cause;
@@ -60,21 +60,4 @@ export function createMigrateActivities({ ledger, provider, source, client }: Mi
       await ledger.recordMigrationItems(migrationId, items);
     },
   };
-}
-
-/** Heartbeats while something runs that cannot report progress itself. */
-async function keepAlive<T>(run: () => Promise<T>): Promise<T> {
-  const stop = new AbortController();
-  const beating = (async () => {
-    for (;;) {
-      heartbeat();
-      await sleep(1_000, undefined, { signal: stop.signal });
-    }
-  })().catch(() => undefined);
-  try {
-    return await run();
-  } finally {
-    stop.abort();
-    await beating;
-  }
 }

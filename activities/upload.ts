@@ -6,6 +6,7 @@ import type { Claimed } from '../src/domain/upload-file.ts';
 import type { Claim, Ledger } from '../src/ledger/ledger.ts';
 import type { UploadStepFunctions, UploadTarget } from '../src/manager/upload-steps.ts';
 import { type UploadInput, uploadWorkflowId } from '../workflows/contract.ts';
+import { heartbeating } from './heartbeat.ts';
 
 export interface UploadActivitiesDependencies {
   steps: UploadStepFunctions;
@@ -22,11 +23,8 @@ interface StoreHeartbeat {
 export function createUploadActivities({ steps, ledger }: UploadActivitiesDependencies) {
   return {
     async hashFile(input: UploadInput): Promise<FileContent> {
-      return await steps.hash(
-        input.source,
-        { provider: input.provider, name: input.reference.name },
-        { signal: cancellationSignal(), onProgress: beat },
-      );
+      const target = { provider: input.provider, name: input.reference.name };
+      return await heartbeating(undefined, () => steps.hash(input.source, target, { signal: cancellationSignal() }));
     },
 
     async claimContent(input: UploadInput, content: FileContent): Promise<Claim> {
@@ -49,18 +47,18 @@ export function createUploadActivities({ steps, ledger }: UploadActivitiesDepend
       const before = activityInfo().heartbeatDetails as StoreHeartbeat | undefined;
       const details: StoreHeartbeat = { sentBytes: 0, checkpoint: before?.checkpoint };
       try {
-        return await steps.store(input.source, content, claim, targetOf(input), {
-          signal: AbortSignal.any([cancellationSignal(), lease.lost]),
-          ...(before === undefined ? {} : { checkpoint: before.checkpoint }),
-          onProgress: (sentBytes) => {
-            details.sentBytes = sentBytes;
-            beat(details);
-          },
-          onCheckpoint: (checkpoint) => {
-            details.checkpoint = checkpoint;
-            beat(details);
-          },
-        });
+        return await heartbeating(details, () =>
+          steps.store(input.source, content, claim, targetOf(input), {
+            signal: AbortSignal.any([cancellationSignal(), lease.lost]),
+            ...(before === undefined ? {} : { checkpoint: before.checkpoint }),
+            onProgress: (sentBytes) => {
+              details.sentBytes = sentBytes;
+            },
+            onCheckpoint: (checkpoint) => {
+              details.checkpoint = checkpoint;
+            },
+          }),
+        );
       } finally {
         lease.stop();
       }
@@ -72,8 +70,10 @@ export function createUploadActivities({ steps, ledger }: UploadActivitiesDepend
 
     async verifyCopy(input: UploadInput, content: FileContent, claim: Claimed, providerFileId: string): Promise<void> {
       if (input.verify === 'none') return;
-      const context = { signal: cancellationSignal(), onProgress: beat };
-      await steps.verify(content, claim, providerFileId, input.verify, targetOf(input), context);
+      const { verify } = input;
+      await heartbeating(undefined, () =>
+        steps.verify(content, claim, providerFileId, verify, targetOf(input), { signal: cancellationSignal() }),
+      );
     },
 
     async giveUpClaim(input: UploadInput, claim: Claimed, errorCode: string): Promise<void> {
@@ -93,11 +93,6 @@ function targetOf(input: UploadInput): UploadTarget {
     leaseSeconds: input.settings.leaseSeconds,
     onDuplicate: input.onDuplicate,
   };
-}
-
-/** A local activity is part of a workflow task, which the SDK keeps alive itself. */
-function beat(details: unknown): void {
-  if (!activityInfo().isLocal) heartbeat(details);
 }
 
 /** Renews the claim while bytes move; aborts the transfer when somebody else has taken it over. */

@@ -1,7 +1,7 @@
-import { Runtime } from '@temporalio/worker';
 import { loadConfig } from '../src/config/index.ts';
 import { messageOf } from '../src/domain/errors.ts';
-import { createLogger, temporalLogger } from '../src/observability/logger.ts';
+import { createLogger } from '../src/observability/logger.ts';
+import { installRuntime } from './runtime.ts';
 import { createWorker } from './worker.ts';
 
 /**
@@ -13,7 +13,7 @@ try {
   const config = loadConfig({ env: process.env, cwd: process.cwd() });
   log.level = config.log.level;
   for (const warning of config.warnings) log.warn(warning);
-  Runtime.install({ shutdownSignals: [], logger: temporalLogger(log) });
+  installRuntime(log);
   const { worker, close } = await createWorker(config);
   const stop = (why: string) => {
     if (worker.getState() !== 'RUNNING') return;

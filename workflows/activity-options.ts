@@ -1,4 +1,4 @@
-import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow';
+import { ActivityCancellationType, type ActivityOptions, type LocalActivityOptions } from '@temporalio/workflow';
 import type { UploadSettings } from './contract.ts';
 
 /** Every timeout and retry of an activity, in one table. Durations that depend on configuration come in as input. */
@@ -23,6 +23,8 @@ export function transfer(settings: UploadSettings, sizeBytes: number): ActivityO
     startToCloseTimeout: settings.activityTimeoutMs + bytesMs,
     scheduleToCloseTimeout: OUTAGE + 2 * bytesMs,
     heartbeatTimeout: '10 seconds',
+    // A claim is given up only after its transfer has stopped.
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     retry: RETRY,
   };
 }

@@ -1,70 +1,9 @@
-import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import type { Client } from '@temporalio/client';
-import { Runtime } from '@temporalio/worker';
 import { inject } from 'vitest';
-import { connectTemporal } from '../../src/client/connect.ts';
-import { type CutoverClient, createClient } from '../../src/client/cutover-client.ts';
-import { type Config, loadConfig } from '../../src/config/index.ts';
-import { connectStores, type Stores } from '../../src/manager/stores.ts';
-import { createLogger, temporalLogger } from '../../src/observability/logger.ts';
-import { createWorker } from '../../workers/worker.ts';
+import { type Running, runOn } from './running.ts';
 
-/** A worker of the product on a task queue and a bucket of its own, over the servers that the tests share. */
-export interface Running {
-  config: Config;
-  client: Omit<CutoverClient, 'close'>;
-  temporal: Client;
-  stores: Stores;
-  /** Writes a file below a folder that goes away with the test; answers its absolute path. */
-  put(path: string, content: string | Uint8Array): string;
-  folder: string;
-  stop(): Promise<void>;
-}
+export type { Running } from './running.ts';
 
-/** Once a process: only what a test should not have caused is told. */
-let runtime: Runtime | null = null;
-
-export async function runCutover(env: Record<string, string> = {}, options: { workers?: number } = {}): Promise<Running> {
-  const name = `test-${randomUUID().slice(0, 8)}`;
-  const folder = mkdtempSync(join(tmpdir(), 'cutover-test-'));
-  const { url, secretKey } = inject('supabase');
-  const config = loadConfig({
-    cwd: folder,
-    env: {
-      TEMPORAL_ADDRESS: inject('temporal').address,
-      TEMPORAL_TASK_QUEUE: name,
-      SUPABASE_URL: url,
-      SUPABASE_SECRET_KEY: secretKey,
-      SUPABASE_BUCKET: name,
-      CUTOVER_STATE_DIR: inject('stateDir'),
-      ...env,
-    },
-  });
-  runtime ??= Runtime.install({ shutdownSignals: [], logger: temporalLogger(createLogger('test', 'error')) });
-  const temporal = await connectTemporal(config.temporal);
-  const workers = await Promise.all(Array.from({ length: options.workers ?? 1 }, () => createWorker(config)));
-  const running = workers.map(({ worker }) => worker.run());
-  return {
-    config,
-    client: createClient(temporal, config),
-    temporal,
-    stores: connectStores(config),
-    folder,
-    put(path, content) {
-      const absolute = join(folder, path);
-      mkdirSync(dirname(absolute), { recursive: true });
-      writeFileSync(absolute, content);
-      return absolute;
-    },
-    async stop() {
-      for (const { worker } of workers) worker.shutdown();
-      await Promise.all(running);
-      await Promise.all(workers.map(({ close }) => close()));
-      await temporal.connection.close();
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
+/** A worker (or several) of the product over the servers that all tests share. */
+export function runCutover(env: Record<string, string> = {}, options: { workers?: number } = {}): Promise<Running> {
+  return runOn({ temporal: inject('temporal'), supabase: inject('supabase'), stateDir: inject('stateDir') }, env, options);
 }

@@ -1,0 +1,21 @@
+import { fileURLToPath } from 'node:url';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { createLogger } from '../../src/observability/logger.ts';
+import { installRuntime } from '../../workers/runtime.ts';
+
+/** `one-activity-worker.ts ADDRESS QUEUE`: a worker as ours is, with a workflow of one activity that does nothing. */
+const [, , address = '', taskQueue = ''] = process.argv;
+installRuntime(createLogger('bench', 'warn'));
+const worker = await Worker.create({
+  connection: await NativeConnection.connect({ address }),
+  taskQueue,
+  workflowsPath: fileURLToPath(new URL('./one-activity-workflow.ts', import.meta.url)),
+  activities: { nothing: async () => 1 },
+  maxConcurrentActivityTaskExecutions: 50,
+});
+process.on('SIGTERM', () => worker.shutdown());
+process.on('disconnect', () => worker.shutdown());
+const running = worker.run();
+process.send?.({ ready: true });
+await running;
+if (process.connected) process.disconnect();

@@ -1,0 +1,14 @@
+import { sleep } from '@temporalio/workflow';
+import { migrate as goodMigrate } from '../../workflows/migrate.ts';
+import { upload as goodUpload } from '../../workflows/upload.ts';
+
+/** The workflows with a step more at their beginning: what a careless change looks like. */
+export async function upload(...args: Parameters<typeof goodUpload>) {
+  await sleep('1 second');
+  return await goodUpload(...args);
+}
+
+export async function migrate(...args: Parameters<typeof goodMigrate>) {
+  await sleep('1 second');
+  return await goodMigrate(...args);
+}
