@@ -109,7 +109,7 @@ export function createSupabaseStorage(options: SupabaseStorageOptions): Provider
         method: 'POST',
         path: `/object/${objectAddress(id).path}`,
         headers: { 'content-length': String(size), 'content-type': wireType(request.mimeType), 'x-upsert': 'true' },
-        body: size <= BUFFERED_BYTES ? await collect(reader.read(size)) : counted(reader.read(size), 0, onProgress),
+        body: size <= BUFFERED_BYTES ? await collect(reader.read(size), size) : counted(reader.read(size), 0, onProgress),
         signal,
         limits: transferLimits(timeouts, size),
       });
@@ -213,8 +213,13 @@ function projectUrl({ url, secretKey, bucket }: SupabaseStorageOptions): URL {
   return parsed;
 }
 
-async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const parts: Uint8Array[] = [];
-  for await (const chunk of chunks) parts.push(chunk);
-  return Buffer.concat(parts);
+/** Copies, so that a source may use its buffers again. */
+async function collect(chunks: AsyncIterable<Uint8Array>, sizeBytes: number): Promise<Buffer> {
+  const whole = Buffer.allocUnsafe(sizeBytes);
+  let filled = 0;
+  for await (const chunk of chunks) {
+    whole.set(chunk, filled);
+    filled += chunk.byteLength;
+  }
+  return whole;
 }
