@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { cleanUpIfLeft } from '../stack/clean-up.ts';
 import { stopRunning } from '../stack/status.ts';
 import type { CommandContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
@@ -19,7 +20,8 @@ export function registerDown(program: Command, context: CommandContext, exit: (c
 export async function runDown({ config, output }: CommandContext, options: DownOptions): Promise<number> {
   const { stateDir } = config();
   const stopped = await stopRunning(stateDir);
-  if (options.json === true) await output.json({ stateDir, stopped: stopped !== null, pid: stopped?.pid ?? null });
+  const left = stopped === null ? await cleanUpIfLeft(stateDir) : [];
+  if (options.json === true) await output.json({ stateDir, stopped: stopped !== null, pid: stopped?.pid ?? null, leftovers: left });
   else
     output.message(stopped === null ? `No stack runs in ${stateDir}.` : `Stopped (pid ${stopped.pid}). The data in ${stateDir} is kept.`);
   return EXIT.ok;

@@ -1,10 +1,11 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { readIfThere } from './atomic-file.ts';
-import type { StatePaths } from './paths.ts';
+import { takeLock } from './lock.ts';
+import { type StatePaths, statePaths } from './paths.ts';
 import { postgresHomes } from './postgres/placement.ts';
 import { stopStrayPostgres } from './postgres/service.ts';
 import { stopLeftovers } from './process-records.ts';
+import { readInstance } from './secrets.ts';
 
 /**
  * Brings a folder whose supervisor was killed back to rest: its processes stopped in order, half-written files and the addresses
@@ -12,7 +13,7 @@ import { stopLeftovers } from './process-records.ts';
  */
 export async function cleanUp(paths: StatePaths): Promise<string[]> {
   const stopped = await stopLeftovers(paths.processes);
-  const instance = instanceOf(paths);
+  const instance = readInstance(paths.secrets);
   const homes = instance === null ? [paths.postgres] : Object.values(postgresHomes(paths.postgres, instance));
   for (const home of homes) if (existsSync(home) && (await stopStrayPostgres(join(home, 'data')))) stopped.push('postgres');
   for (const name of readdirSync(paths.dir)) if (name.endsWith('.tmp')) rmSync(join(paths.dir, name), { force: true });
@@ -21,10 +22,14 @@ export async function cleanUp(paths: StatePaths): Promise<string[]> {
   return stopped;
 }
 
-function instanceOf(paths: StatePaths): string | null {
+/** The same for a folder that may not be there or may be in use: then nothing is done. */
+export async function cleanUpIfLeft(stateDir: string): Promise<string[]> {
+  const since = new Date().toISOString();
+  const lock = existsSync(stateDir) ? await takeLock(stateDir, () => ({ state: 'cleaning', pid: process.pid, since })) : null;
+  if (lock === null) return [];
   try {
-    return (JSON.parse(readIfThere(paths.secrets) ?? 'null') as { instance?: string } | null)?.instance ?? null;
-  } catch {
-    return null;
+    return await cleanUp(statePaths(stateDir));
+  } finally {
+    await lock.release();
   }
 }

@@ -44,3 +44,12 @@ function generate(): Secrets {
     publishableKey: `sb_publishable_${random(24)}`,
   };
 }
+
+/** Which stack these keys belong to; null when there are none, or none that can be read. */
+export function readInstance(path: string): string | null {
+  try {
+    return Secrets.parse(JSON.parse(readIfThere(path) ?? '')).instance;
+  } catch {
+    return null;
+  }
+}

@@ -11,10 +11,10 @@ export const StackStatus = z.object({
   state: z.enum(['starting', 'running', 'stopping', 'cleaning']),
   pid: z.number(),
   since: z.string(),
-  temporalAddress: z.string().nullable(),
-  temporalUiUrl: z.string().nullable(),
-  supabaseUrl: z.string().nullable(),
-  services: z.array(ServiceStatus),
+  temporalAddress: z.string().nullable().default(null),
+  temporalUiUrl: z.string().nullable().default(null),
+  supabaseUrl: z.string().nullable().default(null),
+  services: z.array(ServiceStatus).default([]),
 });
 export type StackStatus = z.infer<typeof StackStatus>;
 
