@@ -30,6 +30,7 @@ export type Claim =
 export interface Page {
   /** The last key of the page before; null for the first. */
   after: string | null;
+  /** 1 to 10,000 rows; a shorter page is the last one. */
   limit: number;
 }
 
@@ -51,14 +52,20 @@ export interface Ledger {
   claim(request: ClaimRequest): Promise<Claim>;
   /** False when the claim is no longer the owner's. */
   renew(copyId: string, owner: string, leaseSeconds: number): Promise<boolean>;
-  /** Marks the copy as there. Idempotent. False when the claim was lost to somebody else who has not completed it. */
+  /**
+   * Marks the copy as there. Idempotent. False when the claim was lost to somebody else who has not completed it. True also when
+   * somebody else completed it: where ids do not follow from the content, claim again to learn which object counts.
+   */
   complete(copyId: string, owner: string, providerFileId: string): Promise<boolean>;
   /** Gives the claim up. Does nothing when it is no longer the owner's or the copy is completed. */
   fail(copyId: string, owner: string, errorCode: string): Promise<void>;
-  /** A completed copy turned out to be damaged or gone: the next claim sends it again. */
+  /** A completed copy turned out to be damaged or gone: claims send it again and are told this code until one completes it. */
   invalidate(copyId: string, errorCode: string): Promise<void>;
 
-  /** Idempotent: the same holder, tool and name for the same file is the same reference. */
+  /**
+   * Idempotent: the same holder, tool and name for the same file is the same reference; what was once kept stays kept. Takes a
+   * deletion back whose purge has not begun: the file has a holder again.
+   */
   addReference(fileId: string, reference: NewReference): Promise<FileReference>;
   references(fileId: string): Promise<FileReference[]>;
   /** False when there was none. Never deletes a file. */
@@ -69,15 +76,18 @@ export interface Ledger {
   fileByHash(sha256: string): Promise<FileRecord | null>;
   /** All rows, also failed and deleted ones. */
   copies(fileId: string): Promise<FileCopy[]>;
-  /** Files with at least one live copy, by id. */
+  /** Files with at least one live copy outside of the shadow namespace, by id; at most 20 names of each, the oldest. */
   list(page: Page): Promise<FileListing[]>;
   /** The file was read: retention counts from here. */
   touch(fileId: string): Promise<void>;
 
-  /** Marks every live copy as deleted; purging comes later. The number of copies marked; 0 when held or referenced with keep. */
+  /** Marks every completed copy as deleted; purging comes later. The number of copies marked; 0 when held or referenced with keep. */
   softDelete(fileId: string, reason: string): Promise<number>;
   restore(fileId: string): Promise<number>;
-  /** Takes the right to delete the object at the provider; null when the copy is not deleted, on hold, purged or being purged. */
+  /**
+   * Takes the right to delete the object at the provider. Null when the copy is not deleted, on hold, kept, purged or being purged,
+   * and when a live copy for another purpose stands on the same object.
+   */
   beginPurge(copyId: string, owner: string, leaseSeconds: number): Promise<FileCopy | null>;
   completePurge(copyId: string, owner: string): Promise<void>;
   failPurge(copyId: string, owner: string, errorCode: string): Promise<void>;
