@@ -47,7 +47,7 @@ export async function dryRun(
       `There already, or twice in the source: ${countOf(counts.deduplicated, 'file')}, ${formatBytes(bytes.deduplicated)}.`,
     );
     if (counts.failed > 0) await output.data(`Would fail: ${countOf(counts.failed, 'file')}.`);
-    if (counts.skipped > 0) await output.data(`Would skip: ${countOf(counts.skipped, 'name')} that are not files.`);
+    if (counts.skipped > 0) await output.data(`Would skip: ${countOf(counts.skipped, 'name')}, not files.`);
     await output.data('Nothing was started or changed.');
   }
   return counts.failed > 0 ? EXIT.failed : EXIT.ok;

@@ -37,13 +37,13 @@ export function exitCodeOf(error: unknown, signal?: AbortSignal): number {
 }
 
 /**
- * What a person is told: for errors of ours the message and, where it adds something, the cause, without a stack; for anything
- * else that it is a bug, with the stack on request.
+ * What a person is told: for errors of ours the message, and the cause where it is not a mistake of theirs, without a stack; for
+ * anything else that it is a bug, with the stack on request.
  */
 export function describeError(error: unknown, options: { debug: boolean }): string {
   if (error instanceof FileManagementError) {
     const cause = error.cause === undefined ? '' : messageOf(error.cause);
-    const adds = cause !== '' && !error.message.includes(cause);
+    const adds = exitCodeOf(error) !== EXIT.usage && cause !== '' && !error.message.includes(cause);
     return `${error.message}${adds ? `\n  caused by: ${cause}` : ''}${options.debug ? `\n${error.stack}` : ''}`;
   }
   if (!options.debug)

@@ -31,11 +31,13 @@ export function registerInfo(program: Command, context: CommandContext): void {
         ['last read', file.accessedAt],
       ];
       for (const [label, value] of facts) if (value !== null) await output.data(`${label.padEnd(10)} ${printable(value)}`);
-      for (const { provider: at, providerFileId, status, deletedAt, deletionReason, legalHold, object, live } of withObjects) {
+      for (const { provider: at, providerFileId, status, deletedAt, deletionReason, purgedAt, legalHold, object, live } of withObjects) {
         const fate =
           deletedAt === null ? status : `deleted ${deletedAt}${deletionReason === null ? '' : ` (${printable(deletionReason)})`}`;
         const lost = live && object === null ? ', but the object is missing there' : '';
-        await output.data(`copy       ${at}: ${printable(providerFileId ?? '-')}, ${fate}${lost}${legalHold ? ', on hold' : ''}`);
+        await output.data(
+          `copy       ${at}: ${printable(providerFileId ?? '-')}, ${fate}${lost}${purgedAt === null ? '' : `, object removed ${purgedAt}`}${legalHold ? ', on hold' : ''}`,
+        );
       }
       for (const { name, tool, userId, purpose, keep, tags } of references)
         await output.data(

@@ -29,8 +29,8 @@ export async function collectOutcome(context: CommandContext, id: string, { repo
     output.message(`Detached. The migration goes on; come back with: cutover migrate --attach ${id}`);
     return EXIT.interrupted;
   }
-  const { ledger } = await context.services().stores();
   if (report !== null) {
+    const { ledger } = await context.services().stores();
     const lines = await writeReport(report, reportItems(ledger, id));
     output.message(`Report with ${countOf(lines, 'line')}: ${report}`);
   }
@@ -48,19 +48,22 @@ export function outcomeOf({ phase, reason, totals, failures, startedAtMs, update
 export function summary(state: MigrationState, id: string): string[] {
   const { totals, phase, reason, failures } = state;
   const elapsedMs = Math.max(1, state.updatedAtMs - state.startedAtMs);
-  const moved = totals.uploadedBytes + totals.deduplicatedBytes;
   const row = (label: string, count: number, rest = ''): string =>
     `  ${label.padEnd(16)}${formatCount(count).padStart(9)}${rest === '' ? '' : `  ${rest}`}`;
   const lines = [
     `Migration ${id} ${phase}${reason === null ? '' : ` (${printable(reason)})`}: ${countOf(totals.listed, 'file')}, ${formatBytes(totals.listedBytes)} in ${formatDuration(elapsedMs)}`,
-    row('uploaded', totals.uploaded, `${formatBytes(totals.uploadedBytes)}, ${formatRate((totals.uploadedBytes / elapsedMs) * 1000)}`),
+    row(
+      'uploaded',
+      totals.uploaded,
+      totals.uploaded === 0 ? '' : `${formatBytes(totals.uploadedBytes)}, ${formatRate((totals.uploadedBytes / elapsedMs) * 1000)}`,
+    ),
     row('there already', totals.deduplicated, formatBytes(totals.deduplicatedBytes)),
     row('failed', totals.failed),
     ...(totals.skipped > 0 ? [row('skipped', totals.skipped, 'not files: links to folders, sockets and the like')] : []),
     ...(totals.cancelled > 0 ? [row('cancelled', totals.cancelled)] : []),
   ];
-  if (phase === 'done' && totals.uploaded === 0 && totals.deduplicated > 0 && totals.failed === 0)
-    lines.push(`Nothing was uploaded: all ${countOf(totals.deduplicated, 'file')} (${formatBytes(moved)}) were there already.`);
+  if (phase === 'done' && totals.uploaded === 0 && totals.deduplicated > 0)
+    lines.push(`Nothing was uploaded: ${countOf(totals.deduplicated, 'file was', 'files were')} there already.`);
   for (const { path, error } of failures) lines.push(`  ${printable(path)}: ${printable(error)}`);
   if (totals.failed > failures.length) lines.push(`  … and ${countOf(totals.failed - failures.length, 'more failure')}`);
   if (totals.failed > 0) lines.push(`All of them: cutover migrate --attach ${id} --report failures.csv`);

@@ -10,6 +10,7 @@ import { registerMigrateControls } from './migrate-controls.ts';
 import { collectOutcome } from './migrate-outcome.ts';
 import { migrationId, sourceOf, toOption, verifyOption, wholeNumber } from './options.ts';
 import { checkReport } from './report.ts';
+import { requireProvider } from './services.ts';
 
 export interface MigrateOptions {
   to: string;
@@ -55,6 +56,7 @@ export async function runMigrate(context: CommandContext, given: string | undefi
   await listing.check();
   if (options.dryRun === true) return await dryRun(context, listing, { to: options.to, report, json: options.json ?? false });
 
+  await requireProvider(context, options.to);
   const client = await context.services().client();
   const id = await client.startMigration({
     migrationId: options.id ?? newMigrationId(new Date(context.now())),

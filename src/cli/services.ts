@@ -37,3 +37,11 @@ export function openServices(config: () => Config): Services {
     },
   };
 }
+
+/**
+ * Refuses an unknown provider before anything is started. Where only Temporal is known here, the workers find out.
+ * @throws ProviderNotFoundError
+ */
+export async function requireProvider({ config, services }: { config(): Config; services(): Services }, name: string): Promise<void> {
+  if (config().supabase.url !== null) (await services().stores()).provider(name);
+}

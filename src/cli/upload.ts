@@ -11,6 +11,7 @@ import type { CommandContext } from './context.ts';
 import { describeError, exitCodeOf, Interrupted, UsageError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
 import { collect, toOption, verifyOption } from './options.ts';
+import { requireProvider } from './services.ts';
 
 /** Uploads under way at once: each is a workflow of its own. */
 const AT_ONCE = 16;
@@ -47,6 +48,7 @@ export function registerUpload(program: Command, context: CommandContext, exit: 
 /** @returns the exit code: of the only file's error, or 1 when one of several failed. */
 export async function runUpload(context: CommandContext, files: readonly string[], options: UploadOptions): Promise<number> {
   if (options.name !== undefined && files.length > 1) throw new UsageError('--name names one file: upload the others separately');
+  await requireProvider(context, options.to);
   const client = await context.services().client();
   const left = files.values();
   const failures: unknown[] = [];
