@@ -13,8 +13,11 @@ const worker = await Worker.create({
   activities: { nothing: async () => 1 },
   maxConcurrentActivityTaskExecutions: 50,
 });
-process.on('SIGTERM', () => worker.shutdown());
-process.on('disconnect', () => worker.shutdown());
+const stop = () => {
+  if (worker.getState() === 'RUNNING') worker.shutdown();
+};
+process.on('SIGTERM', stop);
+process.on('disconnect', stop);
 const running = worker.run();
 process.send?.({ ready: true });
 await running;

@@ -1,0 +1,16 @@
+import { memoryOfAFile, memoryOfManyFiles } from './memory.ts';
+import { uploadRate } from './upload.ts';
+
+/** `npm run bench -- [upload|memory|files]`: ours beside the alternative, in one run, on a stack of its own. Prints medians and ratios. */
+const BENCHES: Record<string, (args: string[]) => Promise<void>> = { upload: uploadRate, memory: memoryOfAFile, files: memoryOfManyFiles };
+const [name, ...args] = process.argv.slice(2);
+if (name !== undefined && BENCHES[name] === undefined) {
+  console.error(`There is no bench ${name}; there are: ${Object.keys(BENCHES).join(', ')}`);
+  process.exitCode = 2;
+} else {
+  for (const [key, bench] of Object.entries(BENCHES)) {
+    if (name !== undefined && key !== name) continue;
+    await bench(args);
+    console.log();
+  }
+}
