@@ -1,8 +1,37 @@
 import type { Outcome } from './request-context.ts';
 
+/** Lite lets every origin read its answers; ours are no different. */
+const ANY_ORIGIN = { 'access-control-allow-origin': '*' };
+
+/** Hosted Storage's own names of errors, which storage-js decides by. */
+const CODES: Readonly<Record<string, string>> = {
+  not_found: 'NoSuchKey',
+  'Bucket not found': 'NoSuchBucket',
+  Duplicate: 'ResourceAlreadyExists',
+  ResourceNotEmpty: 'InvalidRequest',
+  'Invalid key': 'InvalidKey',
+  invalid_mime_type: 'InvalidMimeType',
+  'Payload too large': 'EntityTooLarge',
+  Unauthorized: 'AccessDenied',
+};
+
 /** An error in the form of Supabase Storage: HTTP 400 with the real status in the body, except where the server itself is the cause. */
 export function storageError(statusCode: number, error: string, message: string): Response {
-  return Response.json({ statusCode: String(statusCode), error, message }, { status: statusCode === 507 ? 507 : 400 });
+  const body = { statusCode: String(statusCode), error, message, code: CODES[error] ?? error };
+  return Response.json(body, { status: statusCode === 507 ? 507 : 400, headers: ANY_ORIGIN });
+}
+
+/** Fault of 0.10.0: its errors have no `code`, so that storage-js's `exists` takes a missing object for a failure. */
+export async function withCode(response: Response): Promise<Response> {
+  if (response.ok || !response.headers.get('content-type')?.startsWith('application/json')) return response;
+  const body = (await response.clone().json()) as { error?: unknown; code?: unknown };
+  if (body.code !== undefined || typeof body.error !== 'string') return response;
+  return withBody(response, { ...body, code: CODES[body.error] ?? body.error });
+}
+
+/** The same answer with another body. */
+export function withBody({ status, headers }: Response, body: unknown): Response {
+  return Response.json(body, { status, headers: without(headers, 'content-length') });
 }
 
 export const tooLarge = (): Response => storageError(413, 'Payload too large', 'The object exceeded the maximum allowed size');
@@ -32,13 +61,8 @@ export function answerFor(outcome: Outcome, answer: Response): Response | null {
 }
 
 /** Fault of 0.10.0: storage-js reads `signedURL`, relative to the storage API, and Lite answers `signedUrl` with its prefix. */
-export function signedDownload(body: unknown, prefix: string): unknown {
-  const rename = (entry: { signedUrl?: string; error?: string | null }) => ({
-    ...entry,
-    signedURL: entry.signedUrl ? entry.signedUrl.replace(prefix, '') : null,
-    error: entry.error ?? null,
-  });
-  return Array.isArray(body) ? body.map(rename) : rename(body as object);
+export function signedDownload(body: unknown, prefix: string): { signedURL: string } {
+  return { signedURL: String((body as { signedUrl?: string }).signedUrl ?? '').replace(prefix, '') };
 }
 
 /** Fault of 0.10.0: storage-js reads `url`, and Lite answers `signedUrl`. */
