@@ -5,6 +5,8 @@ import type { MigrationState } from '../domain/migration.ts';
 import type { Progress } from './progress.ts';
 
 export const POLL_MS = 500;
+/** A worker that is busy or being restarted answers within this. */
+const SILENCE_MS = 10_000;
 /** How long Temporal may be away (a restart takes seconds) before we say so and go. The workflow is not touched by that. */
 const PATIENCE_MS = 60_000;
 
@@ -26,22 +28,34 @@ export async function followMigration(
 ): Promise<MigrationState | null> {
   const result = patiently(() => client.migrationResult(id), { now, message, signal });
   result.catch(() => undefined);
-  const gone = aborted(signal);
-  let silent = 0;
+  let asking = false;
+  let over = false;
+  let answeredAt: number | null = now();
+  const ask = async (): Promise<void> => {
+    asking = true;
+    const state = await client.migrationStatus(id).catch(() => null);
+    asking = false;
+    if (state === null || over) return;
+    answeredAt = now();
+    progress.show(state);
+  };
   try {
     for (;;) {
       const ended = await Promise.race([result, sleep(POLL_MS, null, { signal }).catch(() => null)]);
       if (ended !== null) {
+        over = true;
         progress.show(ended);
         return ended;
       }
       if (signal.aborted) return null;
-      const state = await Promise.race([client.migrationStatus(id).catch(() => null), gone]);
-      if (state !== null) progress.show(state);
-      silent = state === null ? silent + 1 : 0;
-      if (silent === 2) message('No worker answers. The migration waits for one: start it with `cutover worker` (or `cutover up`).');
+      if (!asking) void ask();
+      if (answeredAt !== null && now() - answeredAt > SILENCE_MS) {
+        answeredAt = null;
+        message('No worker answers. The migration waits for one: start it with `cutover worker` (or `cutover up`).');
+      }
     }
   } finally {
+    over = true;
     progress.end();
   }
 }
@@ -62,9 +76,3 @@ async function patiently<T>(ask: () => Promise<T>, { now, message, signal }: Omi
     }
   }
 }
-
-const aborted = (signal: AbortSignal): Promise<null> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve(null);
-    else signal.addEventListener('abort', () => resolve(null), { once: true });
-  });
