@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { FileCopy } from '../../src/domain/models.ts';
 import type { Claim, ClaimRequest, Ledger } from '../../src/ledger/ledger.ts';
 import { createSupabaseLedger } from '../../src/ledger/supabase-ledger.ts';
-import { claimRequest, reference } from './ledger-suite.ts';
+import { claimRequest, reference } from './ledger-samples.ts';
 
 /**
  * Several owners work on one content for two purposes, whose copies share an object as content-addressed ones do. Each follows a
@@ -156,7 +156,7 @@ describe('Any interleaving of claims, completions, failures, lost leases, deleti
       const live = (await ledger.copies(fileId)).filter((copy) => copy.purpose === 'storage' && isLive(copy));
       expect(live).toEqual([expect.objectContaining({ status: 'completed', providerFileId: OBJECT })]);
     });
-    await fc.assert(property, { numRuns: 50, interruptAfterTimeLimit: 60_000, markInterruptAsFailure: false });
+    await fc.assert(property, { numRuns: 50, interruptAfterTimeLimit: 30_000, markInterruptAsFailure: false });
     // The runs went everywhere; otherwise they would say little.
     for (const [what, times] of Object.entries(seen)) expect(times, what).toBeGreaterThan(0);
   }, 120_000);

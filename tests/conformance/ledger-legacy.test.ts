@@ -3,7 +3,7 @@ import postgres from 'postgres';
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import { createSupabaseLedger } from '../../src/ledger/supabase-ledger.ts';
 import { applyMigrations, createTestDatabase, startPostgrest, type TestDatabase } from '../support/postgrest.ts';
-import { claimRequest, reference } from './ledger-suite.ts';
+import { claimRequest, reference } from './ledger-samples.ts';
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { createSupabaseLedger } from '../../src/ledger/supabase-ledger.ts';
 import { applyMigrations, createTestDatabase, type Postgrest, startPostgrest, type TestDatabase } from '../support/postgrest.ts';
-import { claimRequest, reference } from './ledger-suite.ts';
+import { claimRequest, reference } from './ledger-samples.ts';
 
 /** What the database promises beyond the port: for the sweep, the rollouts and the judge. */
 let database: TestDatabase;

@@ -3,7 +3,8 @@ import { createClient } from '@supabase/supabase-js';
 import { expect, inject, it } from 'vitest';
 import { createSupabaseLedger } from '../../src/ledger/supabase-ledger.ts';
 import { signJwt } from '../support/postgrest.ts';
-import { claimRequest, describeLedger, reference } from './ledger-suite.ts';
+import { claimRequest, reference } from './ledger-samples.ts';
+import { describeLedger } from './ledger-suite.ts';
 
 describeLedger('Supabase Lite', async () => createSupabaseLedger(inject('supabase')));
 
