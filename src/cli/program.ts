@@ -3,6 +3,7 @@ import { registerConfig } from './config.ts';
 import type { CommandContext } from './context.ts';
 import { registerDelete } from './delete.ts';
 import { registerDemo } from './demo.ts';
+import { registerDoctor } from './doctor.ts';
 import { registerDown } from './down.ts';
 import { registerDownload } from './download.ts';
 import { registerInfo } from './info.ts';
@@ -43,5 +44,6 @@ export function createProgram(context: CommandContext, version: string, exit: (c
   registerInfo(program, context);
   registerDelete(program, context);
   registerConfig(program, context, exit);
+  registerDoctor(program, context, exit);
   return program;
 }
