@@ -6,8 +6,6 @@ import { type FileOperationResult, FileSource, Namespace, NewReference, Verifica
 
 /** The one place of names: what starts, signals, queries and reads workflows agrees here with what runs them. */
 
-export const DEFAULT_TASK_QUEUE = 'cutover';
-
 /** Search attributes. They are stored in plain text: no names of files or people. */
 export const PROVIDER = defineSearchAttributeKey('CutoverProvider', 'KEYWORD');
 export const PHASE = defineSearchAttributeKey('CutoverPhase', 'KEYWORD');

@@ -7,7 +7,13 @@ import {
   type WorkflowHandle,
   WorkflowNotFoundError,
 } from '@temporalio/client';
-import { ApplicationFailure, CancelledFailure, TerminatedFailure, WorkflowIdConflictPolicy } from '@temporalio/common';
+import {
+  ApplicationFailure,
+  CancelledFailure,
+  TerminatedFailure,
+  WorkflowIdConflictPolicy,
+  WorkflowIdReusePolicy,
+} from '@temporalio/common';
 import {
   cancelSignal,
   type MigrateInput,
@@ -79,12 +85,13 @@ export function createClient(client: Client, config: Pick<Config, 'temporal' | '
       return await asked('upload', () => handle.result() as Promise<UploadResult>);
     },
 
-    /** @throws ValidationError when a migration of that id is running. */
+    /** @throws ValidationError when there was a migration of that id. */
     async startMigration({ migrationId = newMigrationId(new Date()), ...rest }: NewMigration): Promise<string> {
       await asked(`migration ${migrationId}`, () =>
         client.workflow.start('migrate', {
           workflowId: migrateWorkflowId(migrationId),
-          workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
+          // One report for each id: a second run under the same id would mix with the first one's.
+          workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
           taskQueue,
           staticSummary: `${rest.source.kind === 'folder' ? rest.source.root : rest.source.path} → ${rest.provider}`.slice(0, 200),
           args: [{ ...rest, migrationId, settings, filesPerRun: 500 } satisfies MigrateInput],
@@ -135,8 +142,8 @@ export function createClient(client: Client, config: Pick<Config, 'temporal' | '
 function clientError(temporal: Config['temporal'], what: string, error: unknown): unknown {
   if (error instanceof FileManagementError) return error;
   if (error instanceof WorkflowExecutionAlreadyStartedError)
-    return new ValidationError(`The ${what} is running already: look at it with --attach, or choose another --id`, {
-      code: 'already_running',
+    return new ValidationError(`The ${what} was started already: look at it with --attach, or choose another --id`, {
+      code: 'already_started',
       cause: error,
     });
   if (error instanceof WorkflowNotFoundError)

@@ -52,7 +52,7 @@ export function createUploadSteps({ ledger, provider, limits }: UploadStepsDepen
       checkSize(source.path, source.sizeBytes, limits, provider(target.provider));
       const { sha256, sizeBytes } = await hashFile(source, context);
       checkSize(source.path, sizeBytes, limits, provider(target.provider));
-      return { sha256, sizeBytes, mimeType: mime.getType(target.name) ?? mime.getType(source.path) ?? 'application/octet-stream' };
+      return { sha256, sizeBytes, mimeType: typeOf(target.name) ?? typeOf(source.path) ?? 'application/octet-stream' };
     },
 
     /** Asks the database who is to send this content. Throws DuplicateFileError where duplicates are not to be reused. */
@@ -143,6 +143,11 @@ export function createUploadSteps({ ledger, provider, limits }: UploadStepsDepen
 }
 
 export type UploadStepFunctions = ReturnType<typeof createUploadSteps>;
+
+/** By the extension: the library takes a name without a dot for one. */
+function typeOf(name: string): string | null {
+  return /[^/]\.[^./]+$/.test(name) ? mime.getType(name) : null;
+}
 
 function checkExtension(path: string, { allowedExtensions }: Limits): void {
   if (allowedExtensions === null) return;

@@ -6,8 +6,9 @@ import { installRuntime } from '../../workers/runtime.ts';
 /** `one-activity-worker.ts ADDRESS QUEUE`: a worker as ours is, with a workflow of one activity that does nothing. */
 const [, , address = '', taskQueue = ''] = process.argv;
 installRuntime(createLogger('bench', 'warn'));
+const connection = await NativeConnection.connect({ address });
 const worker = await Worker.create({
-  connection: await NativeConnection.connect({ address }),
+  connection,
   taskQueue,
   workflowsPath: fileURLToPath(new URL('./one-activity-workflow.ts', import.meta.url)),
   activities: { nothing: async () => 1 },
@@ -21,4 +22,5 @@ process.on('disconnect', stop);
 const running = worker.run();
 process.send?.({ ready: true });
 await running;
+await connection.close();
 if (process.connected) process.disconnect();

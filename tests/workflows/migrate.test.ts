@@ -130,7 +130,7 @@ describe('a migration of a folder', () => {
   test('with an id that is running already is refused', async () => {
     const source = fill('same', 10);
     const id = await start(source, { concurrency: 1 });
-    await expect(start(source, { migrationId: id })).rejects.toMatchObject({ code: 'already_running' });
+    await expect(start(source, { migrationId: id })).rejects.toMatchObject({ code: 'already_started' });
     await cutover.client.migrationResult(id);
   });
 });
