@@ -9,6 +9,7 @@ import { placePostgres } from './postgres/placement.ts';
 import { postgresService, postgresUrl } from './postgres/service.ts';
 import { loadSecrets } from './secrets.ts';
 import type { Stack, StackOptions } from './stack.ts';
+import { StackError } from './stack-error.ts';
 import type { Supervisor } from './supervisor.ts';
 import { obtainTemporal } from './temporal/binary.ts';
 import { temporalService } from './temporal/service.ts';
@@ -19,16 +20,28 @@ type Addresses = Pick<Stack, 'temporal' | 'supabase' | 'postgresUrl'>;
 export async function startServices(supervisor: Supervisor, paths: StatePaths, ports: Ports, options: StackOptions): Promise<Addresses> {
   const stop = () => void supervisor.stop();
   options.signal?.addEventListener('abort', stop, { once: true });
-  const parts = [startTemporal(supervisor, paths, ports, options), startSupabase(supervisor, paths, ports, options)] as const;
   try {
-    const [temporal, supabase] = await Promise.all(parts);
+    const [temporal, supabase] = await together(supervisor, [
+      startTemporal(supervisor, paths, ports, options),
+      startSupabase(supervisor, paths, ports, options),
+    ]);
     return { temporal, ...supabase };
-  } catch (error) {
-    await supervisor.stop();
-    await Promise.allSettled(parts);
-    throw error;
   } finally {
     options.signal?.removeEventListener('abort', stop);
+  }
+}
+
+/** When one fails the others are stopped, and none is still under way when what failed is thrown: not that the others were stopped. */
+async function together<T extends readonly Promise<unknown>[]>(
+  supervisor: Supervisor,
+  parts: readonly [...T],
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  try {
+    return await Promise.all(parts);
+  } catch (error) {
+    await supervisor.stop();
+    const reasons = (await Promise.allSettled(parts)).flatMap((part) => (part.status === 'rejected' ? [part.reason] : []));
+    throw reasons.find((reason) => !(reason instanceof StackError && reason.code === 'stopped')) ?? error;
   }
 }
 
@@ -89,12 +102,19 @@ async function startSupabase(
     (names) => log(`Applied ${names.length} database migration${names.length === 1 ? '' : 's'}.`),
   );
   const database = async () => {
-    await ensureCluster(placement, { password: secrets.postgresPassword, secretsAreNew, env });
+    const { signal } = supervisor;
+    await ensureCluster(placement, {
+      password: secrets.postgresPassword,
+      secretsAreNew,
+      env,
+      signal,
+      onSpawn: (child) => supervisor.track('initdb', child),
+    });
     // The connections of the one that died are gone, and losing them crashes Lite or leaves it confused.
     await supervisor.start(postgresService(placement, { port: ports.postgres, env }), () => supervisor.restart(lite.name));
   };
   // Side by side: while the database starts, Lite loads and waits for it.
-  await Promise.all([database(), supervisor.start(lite)]);
+  await together(supervisor, [database(), supervisor.start(lite)]);
   return {
     supabase: { url: `http://127.0.0.1:${ports.supabase}`, secretKey, publishableKey, jwtSecret, embedded: true },
     postgresUrl: url,

@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { createClient } from '@supabase/supabase-js';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 
-/** What a user of Storage through supabase-js or HTTP may expect of the embedded one. Each test fails on Supabase Lite 0.10.0 as it is. */
+/** What a user of Storage through supabase-js or HTTP may expect of the embedded one. Supabase Lite 0.10.0 as it is fails nearly all of it. */
 
 const bucket = `lite-${randomUUID().slice(0, 8)}`;
 const { url, secretKey } = inject('supabase');

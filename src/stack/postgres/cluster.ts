@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -16,15 +16,23 @@ export function postgresEnv(env: Readonly<Record<string, string | undefined>>): 
   return { PATH: env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
 }
 
+export interface ClusterOptions {
+  password: string;
+  /** The keys were made just now: a database that is there already has others. */
+  secretsAreNew: boolean;
+  env: Readonly<Record<string, string | undefined>>;
+  /** Ends the making; nothing of it stays. */
+  signal: AbortSignal;
+  /** Told of initdb, so that it does not outlive us. */
+  onSpawn: (child: ChildProcess) => void;
+}
+
 /**
  * Makes the database cluster where there is none yet. It is made under another name and renamed when it is complete, so that one
  * whose making was interrupted is never used.
  * @throws StackError with what initdb said
  */
-export async function ensureCluster(
-  placement: Placement,
-  options: { password: string; secretsAreNew: boolean; env: Readonly<Record<string, string | undefined>> },
-): Promise<void> {
+export async function ensureCluster(placement: Placement, options: ClusterOptions): Promise<void> {
   const data = dataFolder(placement);
   const making = join(placement.home, 'making');
   rmSync(making, { recursive: true, force: true });
@@ -43,31 +51,30 @@ export async function ensureCluster(
     writeFileSync(passwordFile, options.password, { mode: 0o600 });
     if (placement.account !== null)
       for (const path of [making, passwordFile]) chownSync(path, placement.account.uid, placement.account.gid);
-    await initdb(placement, join(making, 'data'), passwordFile, options.env);
+    await initdb(placement, join(making, 'data'), passwordFile, options);
     renameSync(join(making, 'data'), data);
   } finally {
     rmSync(making, { recursive: true, force: true });
   }
 }
 
-async function initdb(
-  placement: Placement,
-  data: string,
-  passwordFile: string,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<void> {
+async function initdb(placement: Placement, data: string, passwordFile: string, { env, signal, onSpawn }: ClusterOptions): Promise<void> {
   const flags = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--data-checksums'];
   try {
-    await promisify(execFile)(
+    const running = promisify(execFile)(
       join(placement.native, 'bin', 'initdb'),
       [`--pgdata=${data}`, `--username=${SUPERUSER}`, '--auth=scram-sha-256', `--pwfile=${passwordFile}`, '--no-instructions', ...flags],
       {
         cwd: placement.home,
         env: postgresEnv(env),
+        signal,
         ...(placement.account === null ? {} : { uid: placement.account.uid, gid: placement.account.gid }),
       },
     );
+    onSpawn(running.child);
+    await running;
   } catch (cause) {
+    if (signal.aborted) throw new StackError('stopped', 'The stack was stopped while it made its database');
     const said = (cause as { stderr?: string }).stderr?.trim() || String(cause);
     if (/No space left on device/.test(said))
       throw new StackError('disk_full', `No space left in ${placement.home} (${mebibytes(freeBytes(placement.home))} MiB free)`, cause);
