@@ -9,6 +9,7 @@ import { freeBytes, LEAST_FREE_BYTES, mebibytes } from './disk.ts';
 import { statePaths } from './paths.ts';
 import { isFree, PORT_NAMES, readPorts } from './ports.ts';
 import { checkPostgres } from './postgres/check.ts';
+import { abandonedHomes } from './postgres/shared-homes.ts';
 import { runningProcesses } from './process-records.ts';
 import { readStatus, type StackStatus } from './status.ts';
 import { findProgram, findTemporal } from './temporal/binary.ts';
@@ -27,7 +28,7 @@ export async function checkMachine(config: Config, env: Environment): Promise<Ch
     ...(embedsTemporal ? [await checkTemporalBinary(config.stack.cacheDir, env)] : []),
     ...(embedsSupabase ? [await checkPostgres(statePaths(config.stateDir), env)] : []),
     ...(embedsTemporal || embedsSupabase
-      ? [checkDisk(config.stateDir), checkState(config.stateDir, running), await checkPorts(config, running)]
+      ? [checkDisk(config.stateDir), ...checkAbandoned(), checkState(config.stateDir, running), await checkPorts(config, running)]
       : []),
   ];
 }
@@ -81,6 +82,13 @@ function checkDisk(stateDir: string): Check {
   return free < LEAST_FREE_BYTES
     ? failed('Disk', found, `The stack needs ${mebibytes(LEAST_FREE_BYTES)} MiB: free some, or set CUTOVER_STATE_DIR to another disk.`)
     : ok('Disk', found);
+}
+
+function checkAbandoned(): Check[] {
+  const abandoned = process.getuid?.() === 0 ? abandonedHomes() : [];
+  return abandoned.map(({ home, stateDir }) =>
+    warning('Abandoned data', `${home} belonged to ${stateDir}, which is gone`, `If it was deleted for good: rm -r ${home}`),
+  );
 }
 
 function checkState(stateDir: string, running: StackStatus | null): Check {

@@ -7,6 +7,7 @@ import type { Ports } from './ports.ts';
 import { ensureCluster } from './postgres/cluster.ts';
 import { placePostgres } from './postgres/placement.ts';
 import { postgresService, postgresUrl } from './postgres/service.ts';
+import { removeAbandonedTemporaries } from './postgres/shared-homes.ts';
 import { loadSecrets } from './secrets.ts';
 import type { Stack, StackOptions } from './stack.ts';
 import { StackError } from './stack-error.ts';
@@ -82,6 +83,7 @@ async function startSupabase(
     };
   const secretsAreNew = !existsSync(paths.secrets);
   const secrets = loadSecrets(paths.secrets);
+  if (process.getuid?.() === 0) removeAbandonedTemporaries();
   const placement = placePostgres(paths.postgres, secrets.instance);
   supervisor.watchDisk(placement.home);
   requireFreeDisk(placement.home);

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
@@ -15,6 +15,7 @@ import {
 import { dirname, join } from 'node:path';
 import { StackError } from '../stack-error.ts';
 import { nativeFolder } from './binaries.ts';
+import { rememberOwner, SHARED, sharedHome } from './shared-homes.ts';
 
 export interface Account {
   name: string;
@@ -31,9 +32,6 @@ export interface Placement {
   home: string;
 }
 
-/** Where things go that another user than root must reach and that cannot be below the state folder. */
-const SHARED = '/var/lib/cutover';
-
 /**
  * In the state folder, except for root when the account that PostgreSQL runs as cannot reach it: then below /var/lib/cutover.
  * @param instance tells this state folder from an earlier one at the same path
@@ -46,23 +44,19 @@ export function placePostgres(stateHome: string, instance: string): Placement {
   }
   const account = unprivilegedAccount();
   const reachable = canReach(dirname(stateHome), account);
-  const home = reachable ? stateHome : join(SHARED, instanceFolder(stateHome, instance));
+  const home = reachable ? stateHome : sharedHome(dirname(stateHome), instance);
   mkdirSync(home, { recursive: true, mode: 0o700 });
-  if (!reachable) chmodSync(SHARED, 0o755);
+  if (!reachable) {
+    chmodSync(SHARED, 0o755);
+    rememberOwner(home, dirname(stateHome));
+  }
   chownSync(home, account.uid, account.gid);
   return { account, native: canReach(native, account) ? native : copyOfNative(native, packageName, version), home };
 }
 
-/** Where the data of a stack is, without making anything. */
+/** Where the data of a stack may be, without making anything. */
 export function postgresHomes(stateHome: string, instance: string): { beside: string; shared: string } {
-  return { beside: stateHome, shared: join(SHARED, instanceFolder(stateHome, instance)) };
-}
-
-function instanceFolder(stateHome: string, instance: string): string {
-  return createHash('sha256')
-    .update(`${realpathSync(dirname(stateHome))}\0${instance}`)
-    .digest('hex')
-    .slice(0, 16);
+  return { beside: stateHome, shared: sharedHome(dirname(stateHome), instance) };
 }
 
 /** `postgres` where the system has it, else `nobody`; users are never created. */
