@@ -176,7 +176,7 @@ describe('Supabase Storage when things go wrong', () => {
       const started = performance.now();
       const error = await thrownBy(strict.download(id, { signal }).then(({ chunks }) => drain(chunks)));
       expect(error).toMatchObject({ name: 'DownloadError', code: 'timeout', retryable: true });
-      expect(performance.now() - started).toBeLessThan(1500);
+      expect(performance.now() - started).toBeLessThan(4000);
     });
 
     test('a small call that is never answered, after the time of a small call', async () => {
@@ -185,7 +185,7 @@ describe('Supabase Storage when things go wrong', () => {
       const started = performance.now();
       const error = await thrownBy(hasty.info(`${bucket}/x`, signal));
       expect(error).toMatchObject({ name: 'ProviderUnavailableError', code: 'timeout', retryable: true });
-      expect(performance.now() - started).toBeLessThan(1000);
+      expect(performance.now() - started).toBeLessThan(1500);
     });
 
     test('where nothing listens, naming the host and SUPABASE_URL', async () => {
@@ -229,7 +229,7 @@ describe('Supabase Storage when things go wrong', () => {
         controller.abort(reason);
       }, 300);
       await expect(work(controller.signal, id)).rejects.toBe(reason);
-      expect(Date.now() - stoppedAt).toBeLessThan(500);
+      expect(Date.now() - stoppedAt).toBeLessThan(1000);
       await expect.poll(() => proxy.seen[0]?.abandonedAt ?? 0, { timeout: 1000, interval: 20 }).toBeGreaterThanOrEqual(stoppedAt);
       expect((proxy.seen[0]?.abandonedAt ?? Number.POSITIVE_INFINITY) - stoppedAt).toBeLessThan(1000);
       expect(proxy.seen).toHaveLength(1);
@@ -241,7 +241,7 @@ describe('Supabase Storage when things go wrong', () => {
       setTimeout(() => controller.abort(reason), 300);
       const started = performance.now();
       await expect(provider.upload(uploadOf(20 * MIB, freshSeed(), { signal: controller.signal }))).rejects.toBe(reason);
-      expect(performance.now() - started).toBeLessThan(800);
+      expect(performance.now() - started).toBeLessThan(1300);
     });
 
     test('while it waits for the next attempt', async () => {
@@ -250,7 +250,7 @@ describe('Supabase Storage when things go wrong', () => {
       setTimeout(() => controller.abort(reason), 200);
       const started = performance.now();
       await expect(provider.upload(uploadOf(10, freshSeed(), { signal: controller.signal }))).rejects.toBe(reason);
-      expect(performance.now() - started).toBeLessThan(700);
+      expect(performance.now() - started).toBeLessThan(1500);
     });
   });
 

@@ -3,7 +3,7 @@ import type { Provider, UploadRequest } from '../../src/providers/provider.ts';
 import { TUS_CHUNK_BYTES } from '../../src/providers/tus.ts';
 import { drain, freshSeed, MIB, pattern, patternBody, uploadOf } from '../support/bodies.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
-import { dropBucket, freshBucket, SHORT, supabase, supabaseProvider } from '../support/supabase-provider.ts';
+import { dropBucket, freshBucket, supabase, supabaseProvider } from '../support/supabase-provider.ts';
 import { startTusGateway, type TusGateway } from '../support/supabase-tus-gateway.ts';
 
 const signal = new AbortController().signal;
@@ -15,7 +15,7 @@ describe('resumable uploads to Supabase Storage', () => {
   let gateway: TusGateway;
   let proxy: FaultProxy;
   /** A new one is a new worker: nothing is remembered but the checkpoint. */
-  const worker = (): Provider => supabaseProvider({ url: proxy.url, bucket, tusThresholdBytes: 6 * MIB, timeouts: SHORT });
+  const worker = (): Provider => supabaseProvider({ url: proxy.url, bucket, tusThresholdBytes: 6 * MIB });
   beforeAll(async () => {
     gateway = await startTusGateway(supabase().url, supabase().secretKey);
     proxy = await startFaultProxy(gateway.url);
@@ -108,24 +108,18 @@ describe('resumable uploads to Supabase Storage', () => {
   });
 
   test('begin anew when the upload expires on the way', async () => {
-    const seed = freshSeed();
-    let expired = false;
-    const body = {
-      sizeBytes: SIZE,
-      async *open(offset: number) {
-        let sent = offset;
-        for (const chunk of pattern(SIZE, seed, offset)) {
-          yield chunk;
-          sent += chunk.length;
-          if (sent >= TUS_CHUNK_BYTES && !expired) {
-            expired = true;
-            await gateway.expireAll();
-          }
-        }
-      },
+    const request = uploadOf(SIZE, freshSeed());
+    let sent = 0;
+    const secondPart = (seen: { method: string }) => {
+      if (!isPart(seen) || ++sent !== 2) return false;
+      void gateway.expireAll();
+      return true;
     };
-    const request = uploadOf(SIZE, seed, { body });
+    proxy.inject(secondPart, { kind: 'answer', status: 404, body: 'The file for this url was not found' });
+    const created = gateway.created;
     await worker().upload(request);
+    expect(gateway.created).toBe(created + 2);
+    expect(gateway.parts).toHaveLength(1 + 4);
     await expectStored(request);
   });
 
@@ -164,7 +158,7 @@ describe('resumable uploads to Supabase Storage', () => {
     const drop = { kind: 'drop-answer' } as const;
     let parts = 0;
     proxy.inject((seen) => isPart(seen) && ++parts > 0, drop, drop, drop, drop);
-    await supabaseProvider({ url: proxy.url, bucket, timeouts: SHORT, maxRetryAttempts: 1 }).upload(request);
+    await supabaseProvider({ url: proxy.url, bucket, maxRetryAttempts: 1 }).upload(request);
     expect(parts).toBe(4);
     await expectStored(request);
   });
@@ -179,7 +173,7 @@ describe('resumable uploads to Supabase Storage', () => {
   });
 
   test('say that a key is wrong', async () => {
-    const wrong = supabaseProvider({ url: proxy.url, bucket, secretKey: 'sb_secret_wrong', timeouts: SHORT });
+    const wrong = supabaseProvider({ url: proxy.url, bucket, secretKey: 'sb_secret_wrong' });
     const error = await wrong.upload(uploadOf(SIZE, freshSeed())).catch((thrown) => thrown);
     expect(error).toMatchObject({ code: 'unauthorized', retryable: false });
     expect(error.message).toContain('SUPABASE_SECRET_KEY');
