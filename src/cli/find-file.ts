@@ -22,14 +22,10 @@ export async function* allFiles(ledger: Pick<Ledger, 'list'>, limit = Number.POS
  * The file that a person means by its id, its SHA-256 or a name that somebody gave it.
  * @throws FileNotFoundError; ValidationError when several files have the name.
  */
-export async function findFile(ledger: Pick<Ledger, 'file' | 'fileByHash' | 'list'>, given: string): Promise<FileRecord> {
+export async function findFile(ledger: Pick<Ledger, 'file' | 'fileByHash' | 'filesByName'>, given: string): Promise<FileRecord> {
   const exact = await findExactly(ledger, given);
   if (exact !== null) return exact;
-  const named: FileListing[] = [];
-  for await (const listing of allFiles(ledger)) {
-    if (listing.originalName === given || listing.names.includes(given)) named.push(listing);
-    if (named.length > 10) break;
-  }
+  const named = await ledger.filesByName(given, 11);
   const [first, ...others] = named;
   if (first === undefined)
     throw new FileNotFoundError(

@@ -1,21 +1,19 @@
-import { z } from 'zod';
 import type { MigrationItem } from './models.ts';
 
 /** Counts of files and bytes of a migration so far. */
-export const MigrationTotals = z.object({
-  listed: z.number(),
-  listedBytes: z.number(),
-  uploaded: z.number(),
-  uploadedBytes: z.number(),
-  deduplicated: z.number(),
-  deduplicatedBytes: z.number(),
-  failed: z.number(),
-  cancelled: z.number(),
-  skipped: z.number(),
-});
-export type MigrationTotals = z.infer<typeof MigrationTotals>;
+export interface MigrationTotals {
+  listed: number;
+  listedBytes: number;
+  uploaded: number;
+  uploadedBytes: number;
+  deduplicated: number;
+  deduplicatedBytes: number;
+  failed: number;
+  cancelled: number;
+  skipped: number;
+}
 
-export const NO_TOTALS: MigrationTotals = {
+const NO_TOTALS: MigrationTotals = {
   listed: 0,
   listedBytes: 0,
   uploaded: 0,
@@ -28,34 +26,35 @@ export const NO_TOTALS: MigrationTotals = {
 };
 
 /** `done` may have failed files: see the totals. */
-export const MigrationPhase = z.enum(['checking', 'copying', 'paused', 'cancelling', 'done', 'cancelled']);
-export type MigrationPhase = z.infer<typeof MigrationPhase>;
+export type MigrationPhase = 'checking' | 'copying' | 'paused' | 'cancelling' | 'done' | 'cancelled';
 
 /** An upload that was still going on when a run of the workflow ended. */
-export const CarriedUpload = z.object({ workflowId: z.string(), path: z.string(), sizeBytes: z.number() });
-export type CarriedUpload = z.infer<typeof CarriedUpload>;
+export interface CarriedUpload {
+  workflowId: string;
+  path: string;
+  sizeBytes: number;
+}
 
 /** All that one run of the workflow hands to the next, and what the query `status` answers. */
-export const MigrationState = z.object({
-  phase: MigrationPhase,
+export interface MigrationState {
+  phase: MigrationPhase;
   /** Why it is paused or cancelled, as the operator said. */
-  reason: z.string().nullable(),
-  totals: MigrationTotals,
-  running: z.number(),
+  reason: string | null;
+  totals: MigrationTotals;
+  running: number;
   /** Where the listing goes on; null at the start. */
-  cursor: z.string().nullable(),
+  cursor: string | null;
   /** Whether the source was listed to its end. */
-  exhausted: z.boolean(),
-  startedAtMs: z.number(),
-  updatedAtMs: z.number(),
+  exhausted: boolean;
+  startedAtMs: number;
+  updatedAtMs: number;
   /** Runs of the workflow so far: it continues as new, so that its history stays short. */
-  runs: z.number(),
+  runs: number;
   /** Handed over at the end of a run: the next one waits for them. */
-  carried: z.array(CarriedUpload),
+  carried: CarriedUpload[];
   /** The first few failures, for people; all of them are in the ledger. */
-  failures: z.array(z.object({ path: z.string(), error: z.string() })),
-});
-export type MigrationState = z.infer<typeof MigrationState>;
+  failures: { path: string; error: string }[];
+}
 
 /** How many failures are shown to people; all of them are in the ledger. */
 const FAILURES_SHOWN = 5;

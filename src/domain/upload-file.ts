@@ -3,7 +3,7 @@ import type { FileContent, FileOperationResult, Verification } from './models.ts
 
 /** A copy that is there, or that we alone are to make. */
 export type Claimed =
-  | { outcome: 'completed'; fileId: string; copyId: string; providerFileId: string }
+  | { outcome: 'completed'; fileId: string; copyId: string; providerFileId: string; idempotencyKey: string }
   | { outcome: 'claimed'; fileId: string; copyId: string; attempts: number; lastErrorCode: string | null };
 
 /** The four steps of one file, and what goes with them. A workflow gives activities for them; a test or a batch gives plain functions. */

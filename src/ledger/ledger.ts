@@ -23,7 +23,7 @@ export interface ClaimRequest extends CopyKey {
  * - `busy`: somebody else is sending (or purging) it; ask again in `retryAfterMs` at the latest.
  */
 export type Claim =
-  | { outcome: 'completed'; fileId: string; copyId: string; providerFileId: string }
+  | { outcome: 'completed'; fileId: string; copyId: string; providerFileId: string; idempotencyKey: string }
   | { outcome: 'claimed'; fileId: string; copyId: string; attempts: number; lastErrorCode: string | null }
   | { outcome: 'busy'; fileId: string; copyId: string; retryAfterMs: number };
 
@@ -62,6 +62,8 @@ export interface Ledger {
   /** A completed copy turned out to be damaged or gone: claims send it again and are told this code until one completes it. */
   invalidate(copyId: string, errorCode: string): Promise<void>;
 
+  /** The end of an upload in one transaction: `complete` and, where that is true, `addReference`. Idempotent. */
+  record(claim: Pick<Claim, 'fileId' | 'copyId'>, owner: string, providerFileId: string, reference: NewReference): Promise<boolean>;
   /**
    * Idempotent: the same holder, tool and name for the same file is the same reference; what was once kept stays kept. Takes a
    * deletion back whose purge has not begun: the file has a holder again.
@@ -74,6 +76,8 @@ export interface Ledger {
   /** Follows `duplicate_of`. Null when unknown. */
   file(fileId: string): Promise<FileRecord | null>;
   fileByHash(sha256: string): Promise<FileRecord | null>;
+  /** Files that somebody calls by this name, or that came under it. */
+  filesByName(name: string, limit: number): Promise<FileRecord[]>;
   /** All rows, also failed and deleted ones. */
   copies(fileId: string): Promise<FileCopy[]>;
   /** Files with at least one live copy outside of the shadow namespace, by id; at most 20 names of each, the oldest. */

@@ -31,7 +31,7 @@ export const ListingRow: z.ZodType<FileListing> = row(
 const claimOf = { fileId: z.string(), copyId: z.string() };
 export const ClaimRow: z.ZodType<Claim> = row(
   z.discriminatedUnion('outcome', [
-    z.object({ outcome: z.literal('completed'), ...claimOf, providerFileId: z.string() }),
+    z.object({ outcome: z.literal('completed'), ...claimOf, providerFileId: z.string(), idempotencyKey: z.string() }),
     z.object({ outcome: z.literal('claimed'), ...claimOf, attempts: z.number(), lastErrorCode: z.string().nullable() }),
     z.object({ outcome: z.literal('busy'), ...claimOf, retryAfterMs: z.number() }),
   ]),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { FileReference } from '../domain/models.ts';
+import type { FileReference, NewReference } from '../domain/models.ts';
 import { createDataApi, type DataApiOptions } from './data-api.ts';
 import type { Ledger, Page } from './ledger.ts';
 import { ClaimRow, CopyRow, FileRow, ListingRow, MigrationItemRow, ReferenceRow, storable } from './rows.ts';
@@ -51,21 +51,13 @@ export function createSupabaseLedger(options: SupabaseLedgerOptions): Ledger {
       await call('invalidate_upload', { p_copy_id: copyId, p_error_code: errorCode }, Changed);
     },
 
-    addReference: (fileId, reference) =>
+    record: ({ fileId, copyId }, owner, providerFileId, reference) =>
       call(
-        'add_file_reference',
-        {
-          p_file_id: fileId,
-          p_tool: storable(reference.tool),
-          p_user_id: storable(reference.userId),
-          p_name: storable(reference.name),
-          p_purpose: storable(reference.purpose),
-          p_context: storable(reference.context),
-          p_tags: reference.tags.map((tag) => storable(tag)),
-          p_keep: reference.keep,
-        },
-        ReferenceRow,
+        'record_upload',
+        { p_copy_id: copyId, p_owner: owner, p_provider_file_id: providerFileId, p_file_id: fileId, ...referenceArguments(reference) },
+        Changed,
       ),
+    addReference: (fileId, reference) => call('add_file_reference', { p_file_id: fileId, ...referenceArguments(reference) }, ReferenceRow),
     async references(fileId) {
       const all: FileReference[] = [];
       for (let after: string | null = null; ; ) {
@@ -83,6 +75,7 @@ export function createSupabaseLedger(options: SupabaseLedgerOptions): Ledger {
 
     file: (fileId) => call('get_file', { p_file_id: fileId }, FileRow.nullable()),
     fileByHash: (sha256) => call('get_file_by_hash', { p_sha256: sha256 }, FileRow.nullable()),
+    filesByName: (name, limit) => call('find_files_by_name', { p_name: storable(name), p_limit: limit }, z.array(FileRow)),
     copies: (fileId) => call('get_file_copies', { p_file_id: fileId }, z.array(CopyRow)),
     list: (request) => call('list_files', page(request), z.array(ListingRow)),
     async touch(fileId) {
@@ -126,5 +119,17 @@ export function createSupabaseLedger(options: SupabaseLedgerOptions): Ledger {
         },
         z.array(MigrationItemRow),
       ),
+  };
+}
+
+function referenceArguments(reference: NewReference) {
+  return {
+    p_tool: storable(reference.tool),
+    p_user_id: storable(reference.userId),
+    p_name: storable(reference.name),
+    p_purpose: storable(reference.purpose),
+    p_context: storable(reference.context),
+    p_tags: reference.tags.map((tag) => storable(tag)),
+    p_keep: reference.keep,
   };
 }

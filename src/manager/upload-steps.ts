@@ -69,7 +69,9 @@ export function createUploadSteps({ ledger, provider, limits }: UploadStepsDepen
         idempotencyKey: target.idempotencyKey,
         leaseSeconds: target.leaseSeconds,
       });
-      if (claim.outcome === 'completed' && target.onDuplicate === 'error')
+      // What an earlier attempt of this very upload has completed is no duplicate.
+      const another = claim.outcome === 'completed' && claim.idempotencyKey !== target.idempotencyKey;
+      if (another && target.onDuplicate === 'error')
         throw new DuplicateFileError(`${target.reference.name} is there already as ${claim.fileId} (ON_DUPLICATE=error)`, {
           code: 'duplicate',
           provider: name,
@@ -106,11 +108,7 @@ export function createUploadSteps({ ledger, provider, limits }: UploadStepsDepen
 
     /** Marks the copy as there and the reference as held. False when the claim was lost. Idempotent. */
     async record(claim: Claimed, providerFileId: string, target: UploadTarget): Promise<boolean> {
-      const [ours] = await Promise.all([
-        claim.outcome === 'completed' ? true : ledger.complete(claim.copyId, target.owner, providerFileId),
-        ledger.addReference(claim.fileId, target.reference),
-      ]);
-      return ours;
+      return await ledger.record(claim, target.owner, providerFileId, target.reference);
     },
 
     /** Compares the copy with the content: by what the provider has on record (`stored`), or by reading all of it back (`download`). */

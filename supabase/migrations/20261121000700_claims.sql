@@ -49,7 +49,8 @@ begin
   v_usable := v_copy.upload_status = 'completed' and (v_copy.expires_at is null or v_copy.expires_at > v_now);
 
   if v_usable and v_copy.deleted_at is null then
-    return jsonb_build_object('outcome', 'completed', 'file_id', v_file_id, 'copy_id', v_copy.id, 'provider_file_id', v_copy.provider_file_id);
+    return jsonb_build_object('outcome', 'completed', 'file_id', v_file_id, 'copy_id', v_copy.id, 'provider_file_id', v_copy.provider_file_id,
+      'idempotency_key', v_copy.idempotency_key);
   end if;
 
   -- One object can serve several purposes, so a purge for any of them is in the way.
@@ -64,7 +65,8 @@ begin
 
   if v_usable and v_copy.purge_started_at is null then
     update public.provider_file_uploads set deleted_at = null, deletion_reason = null where id = v_copy.id;
-    return jsonb_build_object('outcome', 'completed', 'file_id', v_file_id, 'copy_id', v_copy.id, 'provider_file_id', v_copy.provider_file_id);
+    return jsonb_build_object('outcome', 'completed', 'file_id', v_file_id, 'copy_id', v_copy.id, 'provider_file_id', v_copy.provider_file_id,
+      'idempotency_key', v_copy.idempotency_key);
   end if;
 
   if v_copy.upload_status in ('pending', 'uploading') and v_copy.lease_expires_at > v_now and v_copy.lease_owner <> p_owner then

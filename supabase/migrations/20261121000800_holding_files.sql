@@ -57,6 +57,21 @@ begin
 end $$;
 comment on function public.add_file_reference is 'Records who holds a file; idempotent by file, tool, user and name. PT404 for an unknown file.';
 
+create function public.record_upload(
+  p_copy_id uuid, p_owner text, p_provider_file_id text, p_file_id uuid, p_tool text, p_user_id text, p_name text, p_purpose text,
+  p_context text, p_tags text[], p_keep text
+) returns boolean
+language plpgsql set search_path = '' as $$
+begin
+  if not public.complete_upload(p_copy_id, p_owner, p_provider_file_id) then
+    return false;
+  end if;
+  perform public.add_file_reference(p_file_id, p_tool, p_user_id, p_name, p_purpose, p_context, p_tags, p_keep);
+  return true;
+end $$;
+comment on function public.record_upload is
+  'The end of an upload in one transaction: the copy is there and somebody holds it. False, and nothing changed, when the claim was lost.';
+
 create function public.delete_file_reference(p_reference_id uuid) returns boolean
 language plpgsql set search_path = '' as $$
 begin
@@ -90,7 +105,7 @@ begin
 end $$;
 comment on function public.touch_file is 'The file was read: retention counts from now, to the minute.';
 
-revoke execute on function public.is_kept, public.is_on_hold, public.restore_file, public.add_file_reference,
+revoke execute on function public.is_kept, public.is_on_hold, public.restore_file, public.add_file_reference, public.record_upload,
   public.delete_file_reference, public.set_legal_hold, public.touch_file from public, anon, authenticated;
-grant execute on function public.is_kept, public.is_on_hold, public.restore_file, public.add_file_reference,
+grant execute on function public.is_kept, public.is_on_hold, public.restore_file, public.add_file_reference, public.record_upload,
   public.delete_file_reference, public.set_legal_hold, public.touch_file to service_role;

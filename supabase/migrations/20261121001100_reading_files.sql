@@ -1,5 +1,9 @@
 -- Reading: one file, the copies of a file, and the list of all.
 
+-- By hash: names can be longer than an index row.
+create index files_cutover_original_name_idx on public.files (md5(original_name));
+create index file_references_name_idx on public.file_references (md5(name));
+
 create function public.file_json(p_file public.files) returns jsonb
 language sql stable set search_path = '' as $$
   select jsonb_build_object('id', p_file.id, 'sha256', p_file.sha256, 'size_bytes', p_file.size_bytes, 'mime_type', p_file.mime_type,
@@ -18,6 +22,21 @@ create function public.get_file_by_hash(p_sha256 text) returns jsonb
 language sql stable set search_path = '' as $$
   select public.file_json(f) from public.files f where f.sha256 = p_sha256;
 $$;
+
+create function public.find_files_by_name(p_name text, p_limit integer default 10) returns jsonb
+language sql stable set search_path = '' as $$
+  select coalesce(jsonb_agg(public.file_json(f) order by f.id), '[]')
+  from (
+    select f.* from public.files f
+    where f.id in (
+      select r.file_id from public.file_references r where md5(r.name) = md5(p_name) and r.name = p_name
+      union
+      select public.resolve_file_id(o.id) from public.files o where md5(o.original_name) = md5(p_name) and o.original_name = p_name)
+    order by f.id
+    limit least(greatest(p_limit, 1), 1000)
+  ) f;
+$$;
+comment on function public.find_files_by_name is 'Files that somebody calls by this name, or that came under it.';
 
 create function public.get_file_copies(p_file_id uuid) returns jsonb
 language sql stable set search_path = '' as $$
@@ -97,7 +116,7 @@ end $$;
 comment on function public.record_file_hash is
   'The hash of a file that was recorded without one. Content that is there already makes it a duplicate: it keeps its id, and its references move.';
 
-revoke execute on function public.file_json, public.get_file, public.get_file_by_hash, public.get_file_copies, public.list_file_references,
+revoke execute on function public.file_json, public.get_file, public.get_file_by_hash, public.find_files_by_name, public.get_file_copies, public.list_file_references,
   public.list_files, public.record_file_hash from public, anon, authenticated;
-grant execute on function public.file_json, public.get_file, public.get_file_by_hash, public.get_file_copies, public.list_file_references,
+grant execute on function public.file_json, public.get_file, public.get_file_by_hash, public.find_files_by_name, public.get_file_copies, public.list_file_references,
   public.list_files, public.record_file_hash to service_role;

@@ -3,6 +3,8 @@
 create table public.migration_items (
   migration_id text not null check (char_length(migration_id) between 1 and 200),
   path text collate "C" not null check (path <> ''),
+  -- A path can be longer than an index row.
+  path_md5 text not null generated always as (md5(path)) stored,
   size_bytes bigint not null check (size_bytes >= 0),
   status text not null check (status in ('uploaded', 'deduplicated', 'failed', 'cancelled', 'skipped')),
   sha256 text check (sha256 ~ '^[0-9a-f]{64}$'),
@@ -13,10 +15,11 @@ create table public.migration_items (
   error text,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  primary key (migration_id, path)
+  primary key (migration_id, path_md5)
 );
 comment on table public.migration_items is 'The report of a migration, one row per file. A record of what happened: it outlives the files it tells of.';
-create index migration_items_status_idx on public.migration_items (migration_id, status, path);
+create index migration_items_path_idx on public.migration_items (migration_id, left(path, 500), path_md5);
+create index migration_items_status_idx on public.migration_items (migration_id, status, left(path, 500), path_md5);
 create index migration_items_file_idx on public.migration_items (file_id) where file_id is not null;
 
 create trigger migration_items_updated_at before update on public.migration_items
@@ -36,7 +39,7 @@ begin
   )) with ordinality as i (path, size_bytes, status, sha256, file_id, provider_file_id, verified, error_code, error, position)
   -- The last one counts when a path is there twice; one order for all, so that two batches at once cannot deadlock.
   order by i.path collate "C", i.position desc
-  on conflict (migration_id, path) do update set
+  on conflict (migration_id, path_md5) do update set
     size_bytes = excluded.size_bytes, status = excluded.status, sha256 = excluded.sha256, file_id = excluded.file_id,
     provider_file_id = excluded.provider_file_id, verified = excluded.verified, error_code = excluded.error_code, error = excluded.error;
   get diagnostics v_count = row_count;
@@ -48,16 +51,16 @@ create function public.list_migration_items(
   p_migration_id text, p_status text default null, p_after text default null, p_limit integer default 1000
 ) returns jsonb
 language sql stable set search_path = '' as $$
-  select coalesce(jsonb_agg(to_jsonb(page) order by page.path), '[]')
+  select coalesce(jsonb_agg(to_jsonb(page) order by left(page.path, 500), page.path_md5), '[]')
   from (
     select i.* from public.migration_items i
     where i.migration_id = p_migration_id and (p_status is null or i.status = p_status)
-      and (p_after is null or i.path > p_after)
-    order by i.path
+      and (p_after is null or (left(i.path, 500), i.path_md5) > (left(p_after, 500) collate "C", md5(p_after)))
+    order by left(i.path, 500), i.path_md5
     limit least(greatest(p_limit, 1), 10000)
   ) page;
 $$;
-comment on function public.list_migration_items is 'The report of a migration by path in byte order, after a path, of one status or of all.';
+comment on function public.list_migration_items is 'The report of a migration by path in byte order (the first 500 characters), after a path, of one status or of all.';
 
 alter table public.migration_items enable row level security;
 revoke all on public.migration_items from anon, authenticated;

@@ -38,7 +38,8 @@ export function describeClaims(on: { ledger: Ledger }): void {
     it('answers completed to everybody once the copy is there', async () => {
       const { request, fileId, copyId, objectId } = await stored(on.ledger);
       const claims = await Promise.all(Array.from({ length: 20 }, () => again(on.ledger, request)));
-      for (const claim of claims) expect(claim).toEqual({ outcome: 'completed', fileId, copyId, providerFileId: objectId });
+      const { idempotencyKey } = request;
+      for (const claim of claims) expect(claim).toEqual({ outcome: 'completed', fileId, copyId, providerFileId: objectId, idempotencyKey });
     });
 
     it('refuses a content whose size is not the one on record', async () => {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { FileNotFoundError } from '../../src/domain/errors.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
-import { again, reference, stored, won } from './ledger-samples.ts';
+import { again, claimRequest, reference, stored, won } from './ledger-samples.ts';
 
 /** What keeps a file, and how it goes. */
 export function describeHolding(on: { ledger: Ledger }): void {
@@ -16,6 +16,26 @@ export function describeHolding(on: { ledger: Ledger }): void {
       expect(new Set(added.map(({ id }) => id)).size).toBe(1);
       expect(new Set(nobodys.map(({ id }) => id)).size).toBe(1);
       expect(await on.ledger.references(fileId)).toHaveLength(3);
+    });
+
+    it('come with the end of an upload, in one step with it, or not at all when the claim was lost', async () => {
+      const request = claimRequest();
+      const claim = await won(on.ledger, request);
+      expect(await on.ledger.record(claim, 'somebody else', 'id', reference())).toBe(false);
+      expect(await on.ledger.references(claim.fileId)).toEqual([]);
+      for (let again = 0; again < 2; again += 1) expect(await on.ledger.record(claim, request.owner, 'id', reference())).toBe(true);
+      expect(await on.ledger.references(claim.fileId)).toHaveLength(1);
+      expect(await on.ledger.copies(claim.fileId)).toMatchObject([{ status: 'completed', providerFileId: 'id' }]);
+    });
+
+    it('are how a file is found by a name, whoever gave it', async () => {
+      const name = `${randomUUID()} "ü"`;
+      const [one, two] = [await stored(on.ledger), await stored(on.ledger)];
+      await on.ledger.addReference(one.fileId, reference({ name }));
+      await on.ledger.addReference(two.fileId, reference({ name }));
+      expect((await on.ledger.filesByName(name, 10)).map(({ id }) => id)).toEqual([one.fileId, two.fileId].sort());
+      expect(await on.ledger.filesByName(name, 1)).toHaveLength(1);
+      expect(await on.ledger.filesByName(`${name} no`, 10)).toEqual([]);
     });
 
     it('are given back as they were said', async () => {

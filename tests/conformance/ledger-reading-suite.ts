@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { FileNotFoundError } from '../../src/domain/errors.ts';
 import type { MigrationItem } from '../../src/domain/models.ts';
@@ -73,7 +73,21 @@ export function describeReading(on: { ledger: Ledger }): void {
 
     it('is read in the byte order of its paths, whatever they contain', async () => {
       const migration = randomUUID();
-      const paths = ['a', 'B', 'b', 'é', 'a\nb', 'a b', "a'b", 'a"b,c', '\u{FFEE}', '\u{1F600}', 'a/b', 'x'.repeat(1500)];
+      const paths = [
+        'a',
+        'B',
+        'b',
+        'é',
+        'a\nb',
+        'a b',
+        "a'b",
+        'a"b,c',
+        '\u{FFEE}',
+        '\u{1F600}',
+        'a/b',
+        'x'.repeat(1500),
+        randomBytes(2048).toString('hex'),
+      ];
       await on.ledger.recordMigrationItems(
         migration,
         paths.map((path) => item(path)),

@@ -7,6 +7,7 @@ interface Copy extends FileCopy {
   purgeStarted: boolean;
   purgeAttempts: number;
   invalidationCode: string | null;
+  idempotencyKey: string;
 }
 
 /** The ledger in memory, for unit tests of what stands above it. Passes the same suite as the real one. */
@@ -59,7 +60,7 @@ export function createMemoryLedger(): Ledger {
 
   const ledger: Ledger = {
     async check() {},
-    async claim({ content, owner, leaseSeconds, originalName, provider, account, purpose, namespace }) {
+    async claim({ content, owner, idempotencyKey, leaseSeconds, originalName, provider, account, purpose, namespace }) {
       const leaseExpiresAt = leaseUntil(leaseSeconds);
       let file = [...files.values()].find((candidate) => candidate.sha256 === content.sha256);
       if (file === undefined) {
@@ -78,6 +79,7 @@ export function createMemoryLedger(): Ledger {
         fileId: of.fileId,
         copyId: of.id,
         providerFileId: of.providerFileId ?? '',
+        idempotencyKey: of.idempotencyKey,
       });
       if (copy?.status === 'completed' && copy.deletedAt === null) return done(copy);
       const purge = copies.find((candidate) => samePlace(place as Copy, candidate) && purging(candidate));
@@ -91,12 +93,13 @@ export function createMemoryLedger(): Ledger {
       const mine: Copy = copy ?? {
         ...{ id: randomUUID(), ...place, purpose, attempts: 0, lastErrorCode: null, updatedAt: now(), ...claimed },
         ...{ deletedAt: null, deletionReason: null, purgedAt: null, legalHold: false, needsReview: false },
-        ...{ purgeStarted: false, purgeAttempts: 0, invalidationCode: null },
+        ...{ purgeStarted: false, purgeAttempts: 0, invalidationCode: null, idempotencyKey },
       };
       if (copy === undefined) copies.push(mine);
       const expired = copy !== undefined && uploading(copy) && !leased(copy);
       set(mine, {
         ...claimed,
+        idempotencyKey,
         attempts: mine.attempts + 1,
         lastErrorCode: mine.purgeStarted ? 'purge_interrupted' : expired ? 'lease_expired' : mine.lastErrorCode,
         ...{ deletedAt: null, deletionReason: null, purgeStarted: false, purgeAttempts: 0, needsReview: false },
@@ -127,6 +130,11 @@ export function createMemoryLedger(): Ledger {
       if (copy.status === 'completed' && !copy.purgeStarted) set(copy, { status: 'failed', lastErrorCode: code, invalidationCode: code });
     },
 
+    async record({ fileId, copyId }, owner, providerFileId, reference) {
+      if (!(await ledger.complete(copyId, owner, providerFileId))) return false;
+      await ledger.addReference(fileId, reference);
+      return true;
+    },
     async addReference(fileId, reference) {
       const file = fileOf(fileId);
       const { tool, userId, name } = reference;
@@ -148,6 +156,11 @@ export function createMemoryLedger(): Ledger {
 
     file: async (fileId) => files.get(fileId) ?? null,
     fileByHash: async (sha256) => [...files.values()].find((file) => file.sha256 === sha256) ?? null,
+    filesByName: async (name, limit) =>
+      [...files.values()]
+        .filter((file) => file.originalName === name || references.some((held) => held.fileId === file.id && held.name === name))
+        .sort((a, b) => (a.id < b.id ? -1 : 1))
+        .slice(0, limit),
     copies: async (fileId) => copies.filter((copy) => copy.fileId === fileId).map(visible),
     async list(page) {
       const shown = (file: FileRecord) => copies.filter((c) => c.fileId === file.id && c.namespace === 'live' && live(c));

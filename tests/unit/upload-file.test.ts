@@ -5,7 +5,7 @@ import { type Claimed, type UploadSteps, uploadFile } from '../../src/domain/upl
 
 const content: FileContent = { sha256: 'a'.repeat(64), sizeBytes: 3, mimeType: 'text/plain' };
 const claimed: Claimed = { outcome: 'claimed', fileId: 'f', copyId: 'c', attempts: 1, lastErrorCode: null };
-const completed: Claimed = { outcome: 'completed', fileId: 'f', copyId: 'c', providerFileId: 'there' };
+const completed: Claimed = { outcome: 'completed', fileId: 'f', copyId: 'c', providerFileId: 'there', idempotencyKey: 'another' };
 
 /** Steps that note what was called; each can be replaced. */
 function recorded(over: Partial<UploadSteps> = {}) {
