@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { type Config, formatDotenv } from '../config/index.ts';
 import { writeAtomically } from './atomic-file.ts';
 import { cleanUp } from './clean-up.ts';
@@ -48,7 +48,7 @@ export interface Stack {
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { config, env, log = () => {} } = options;
   const paths = statePaths(config.stateDir);
-  prepareFolder(paths);
+  const removeIfUnused = prepareFolder(paths);
   const since = new Date().toISOString();
   const status: StackStatus = {
     state: 'starting',
@@ -102,16 +102,22 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     return { stateDir: paths.dir, ...addresses, processes: () => running.status(), stop };
   } catch (error) {
     await stop();
+    removeIfUnused();
     throw error;
   }
 }
 
-/** Only root must let another account through, for PostgreSQL; secrets have a mode of their own. */
-function prepareFolder({ dir, logs }: StatePaths): void {
+/**
+ * Makes the state folder. Only root must let another account through, for PostgreSQL; secrets have a mode of their own.
+ * @returns takes back what was made, as long as there is nothing in it
+ */
+function prepareFolder({ dir, logs }: StatePaths): () => void {
   const mode = process.getuid?.() === 0 ? 0o711 : 0o700;
-  mkdirSync(dir, { recursive: true, mode });
+  const made = [mkdirSync(dir, { recursive: true, mode }) && dir, mkdirSync(logs, { recursive: true, mode: 0o700 })];
   chmodSync(dir, mode);
-  mkdirSync(logs, { recursive: true, mode: 0o700 });
+  return () => {
+    for (const folder of made.reverse()) if (folder !== undefined && readdirSync(folder).length === 0) rmdirSync(folder);
+  };
 }
 
 /** For the other commands: only what is embedded, so that nothing here hides what somebody has set. */

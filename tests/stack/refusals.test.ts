@@ -34,7 +34,7 @@ test('a port that was asked for and is taken is refused by its number and its va
     expect(await refused.exit).toEqual({ code: 2, signal: null });
     expect(refused.said()).toContain(`Port ${port} (CUTOVER_SUPABASE_PORT) is taken by another program.`);
     expect(refused.said()).not.toMatch(/^ +at /m);
-    expect(readdirSync(folder.path)).toEqual(['logs']);
+    expect(readdirSync(folder.path)).toEqual([]);
   } finally {
     other.close();
   }
