@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
 import { UploadError } from '../src/domain/errors.ts';
 import type { FileContent } from '../src/domain/models.ts';
-import type { Claimed } from '../src/domain/upload-file.ts';
+import { type Claimed, uploadFile } from '../src/domain/upload-file.ts';
 import type { Claim, Ledger } from '../src/ledger/ledger.ts';
 import type { UploadStepFunctions, UploadTarget } from '../src/manager/upload-steps.ts';
-import { type UploadInput, uploadWorkflowId } from '../workflows/contract.ts';
+import { type UploadInput, type UploadResult, uploadWorkflowId } from '../workflows/contract.ts';
 import { heartbeating } from './heartbeat.ts';
 
 export interface UploadActivitiesDependencies {
@@ -19,9 +19,37 @@ interface StoreHeartbeat {
   checkpoint: unknown;
 }
 
-/** The steps of the workflow `upload`, each a call of the manager. Idempotent: the same owner gets the same claim and object again. */
+/** What the workflow `upload` is made of: calls of the manager. Idempotent: the same owner gets the same claim and object again. */
 export function createUploadActivities({ steps, ledger }: UploadActivitiesDependencies) {
   return {
+    /**
+     * All four steps of a small file at once. Whatever is not as usual (the content is being sent by another, an outage) is thrown
+     * as retryable: the workflow then takes the steps one by one, where they can be seen and waited for.
+     */
+    async uploadSmallFile(input: UploadInput): Promise<UploadResult> {
+      const target = targetOf(input);
+      const context = { signal: cancellationSignal() };
+      const verify = input.verify;
+      return await uploadFile(
+        {
+          hash: () => steps.hash(input.source, { provider: input.provider, name: input.reference.name }, context),
+          claim: async (content) => {
+            const claim = await steps.claim(content, target);
+            if (claim.outcome === 'busy')
+              throw new UploadError('Another upload sends this content now', { code: 'claim_busy', retryable: true });
+            return claim;
+          },
+          store: (content, claim) => steps.store(input.source, content, claim, target, context),
+          record: (claim, id) => steps.record(claim, id, target),
+          verify: async (content, claim, id) => {
+            if (verify !== 'none') await steps.verify(content, claim, id, verify, target, context);
+          },
+          giveUp: (claim, code) => steps.giveUp(claim, target, code),
+        },
+        { provider: input.provider, verify },
+      );
+    },
+
     async hashFile(input: UploadInput): Promise<FileContent> {
       const target = { provider: input.provider, name: input.reference.name };
       return await heartbeating(undefined, () => steps.hash(input.source, target, { signal: cancellationSignal() }));

@@ -9,21 +9,26 @@ import { localFirst } from './local-first.ts';
 const local = proxyLocalActivities<Activities>(LOCAL);
 const waiting = proxyActivities<Activities>(WAIT);
 
-/** One file: hash → dedupe → provider upload → record. Cancelling it stops the transfer and gives the claim up. */
+/**
+ * One file: hash → dedupe → provider upload → record. A small one takes the four steps in one local activity; a large one, or one
+ * that meets an outage, takes them one by one. Cancelling it stops the transfer and gives the claim up.
+ */
 export async function upload(input: UploadInput): Promise<UploadResult> {
-  const { settings, source } = input;
-  const brief = proxyActivities<Activities>(small(settings));
-  const bytes = proxyActivities<Activities>(transfer(settings, source.sizeBytes));
-  const isSmall = source.sizeBytes <= settings.localLimitBytes;
+  const { settings, source, provider, verify } = input;
+  const stepwise = () => uploadFile(stepsOf(input), { provider, verify });
+  try {
+    if (source.sizeBytes > settings.localLimitBytes) return await stepwise();
+    return await localFirst(() => local.uploadSmallFile(input), stepwise);
+  } catch (error) {
+    throw toWorkflowFailure(fromFailure(error));
+  }
+}
 
-  const steps: UploadSteps = {
-    hash: () =>
-      isSmall
-        ? localFirst(
-            () => local.hashFile(input),
-            () => bytes.hashFile(input),
-          )
-        : bytes.hashFile(input),
+function stepsOf(input: UploadInput): UploadSteps {
+  const brief = proxyActivities<Activities>(small(input.settings));
+  const bytes = proxyActivities<Activities>(transfer(input.settings, input.source.sizeBytes));
+  return translated({
+    hash: () => bytes.hashFile(input),
     claim: async (content) => {
       const claim = await localFirst(
         () => local.claimContent(input, content),
@@ -31,13 +36,7 @@ export async function upload(input: UploadInput): Promise<UploadResult> {
       );
       return claim.outcome === 'busy' ? await waiting.awaitClaim(input, content) : claim;
     },
-    store: (content, claim) =>
-      isSmall
-        ? localFirst(
-            () => local.storeContent(input, content, claim),
-            () => bytes.storeContent(input, content, claim),
-          )
-        : bytes.storeContent(input, content, claim),
+    store: (content, claim) => bytes.storeContent(input, content, claim),
     record: (claim, id) =>
       localFirst(
         () => local.recordUpload(input, claim, id),
@@ -51,12 +50,7 @@ export async function upload(input: UploadInput): Promise<UploadResult> {
           () => brief.giveUpClaim(input, claim, code),
         ),
       ),
-  };
-  try {
-    return await uploadFile(translated(steps), { provider: input.provider, verify: input.verify });
-  } catch (error) {
-    throw toWorkflowFailure(error);
-  }
+  });
 }
 
 /** Each step's failure as an error of our hierarchy, which is what `uploadFile` decides by. */

@@ -32,7 +32,7 @@ export function connectStores({ supabase, files, operations }: Pick<Config, 'sup
     maxRetryAttempts: operations.maxRetryAttempts,
     tusThresholdBytes: files.tusThresholdBytes,
     // Its port may change from start to start; the copies are the same ones.
-    ...(supabase.embedded ? { account: 'embedded' } : {}),
+    ...(supabase.embedded ? { account: `embedded/${bucket}` } : {}),
   });
   const registry = createRegistry([storage]);
   return { ledger: createSupabaseLedger({ url, secretKey, timeoutMs: operations.toolMs }), provider: registry.get };

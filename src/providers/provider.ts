@@ -3,7 +3,7 @@ import type { Namespace } from '../domain/models.ts';
 /** The bytes to send: can be opened again for a retry, and knows its length before the first byte. */
 export interface UploadBody {
   readonly sizeBytes: number;
-  /** Chunks from `offset` on. Throws a FileManagementError when the source is gone or has changed. */
+  /** Chunks from `offset` on; the memory of one is used again after the next two were taken: copy what you keep. Throws a FileManagementError when the source is gone or has changed. */
   open(offset: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
 

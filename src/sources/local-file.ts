@@ -8,8 +8,10 @@ import { fileError } from './file-errors.ts';
 const HASH_BUFFER = 1 << 20;
 /** A file that grew since it was listed must not be read byte by byte. */
 const SMALLEST_BUFFER = 32 * 1024;
-/** Chunks that are sent are allocated anew, because a socket may still hold them; smaller ones keep memory flat. */
+/** Larger than what a socket takes before it says wait (64 KiB), so that a sender holds one chunk at a time. */
 const SEND_BUFFER = 256 * 1024;
+/** New buffers for each chunk wait for the garbage collector: +70 MiB for a file of 1 GiB, against +9 for four in turn. */
+const SEND_BUFFERS = 4;
 
 async function openFile(path: string, signal: AbortSignal): Promise<FileHandle> {
   signal.throwIfAborted();
@@ -57,24 +59,37 @@ export async function hashFile(
   return { sha256: hash.digest('hex'), sizeBytes };
 }
 
-/** The bytes of a file from `offset` on, in chunks that the receiver may keep; ends early with an error where the file shrank or grew. */
+/**
+ * The bytes of a file from `offset` on. A chunk's memory is used again after the next two were taken: copy what you keep. Ends
+ * with an error where the file shrank or grew.
+ */
 export async function* readFileChunks(path: string, sizeBytes: number, offset: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const handle = await openFile(path, signal);
   try {
     if ((await handle.stat()).size !== sizeBytes) throw changed(path);
-    let position = offset;
-    while (position < sizeBytes) {
+    const ring: Buffer[] = [];
+    let turn = 0;
+    for (let position = offset; position < sizeBytes; turn = (turn + 1) % SEND_BUFFERS) {
       signal.throwIfAborted();
-      const chunk = Buffer.allocUnsafe(Math.min(SEND_BUFFER, sizeBytes - position));
-      const { bytesRead } = await handle.read(chunk, 0, chunk.length, position);
-      if (bytesRead === 0) throw changed(path);
-      position += bytesRead;
-      yield bytesRead === chunk.length ? chunk : chunk.subarray(0, bytesRead);
+      ring[turn] ??= Buffer.allocUnsafeSlow(Math.min(SEND_BUFFER, sizeBytes - position));
+      const chunk = (ring[turn] as Buffer).subarray(0, sizeBytes - position);
+      await fill(handle, chunk, position, path);
+      position += chunk.length;
+      yield chunk;
     }
   } catch (error) {
     throw signal.aborted ? signal.reason : fileError(error, path);
   } finally {
     await handle.close();
+  }
+}
+
+/** A short read would make small chunks, of which a sender could hold many. */
+async function fill(handle: FileHandle, chunk: Buffer, position: number, path: string): Promise<void> {
+  for (let filled = 0; filled < chunk.length; ) {
+    const { bytesRead } = await handle.read(chunk, filled, chunk.length - filled, position + filled);
+    if (bytesRead === 0) throw changed(path);
+    filled += bytesRead;
   }
 }
 

@@ -77,7 +77,7 @@ export function createMemoryProvider(options: MemoryProviderOptions = {}): Memor
       for await (const chunk of body.open(0, signal)) {
         signal.throwIfAborted();
         counts.bytesRead += chunk.byteLength;
-        chunks.push(chunk);
+        chunks.push(Buffer.from(chunk));
       }
       const bytes = Buffer.concat(chunks);
       if (bytes.length !== body.sizeBytes || createHash('sha256').update(bytes).digest('hex') !== sha256)
