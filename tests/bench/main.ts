@@ -3,7 +3,12 @@ import { benchProviders } from './providers.ts';
 import { uploadRate } from './upload.ts';
 
 /** `npm run bench -- [upload|memory|files|providers]`: ours beside the alternative, in one run, on a stack of its own. Prints medians and ratios. */
-const BENCHES: Record<string, (args: string[]) => Promise<void>> = { upload: uploadRate, memory: memoryOfAFile, files: memoryOfManyFiles };
+const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
+  upload: uploadRate,
+  memory: memoryOfAFile,
+  files: memoryOfManyFiles,
+  providers: () => benchProviders(),
+};
 const [name, ...args] = process.argv.slice(2);
 if (name !== undefined && BENCHES[name] === undefined) {
   console.error(`There is no bench ${name}; there are: ${Object.keys(BENCHES).join(', ')}`);
