@@ -28,6 +28,7 @@ export async function auditMigration(
 ): Promise<Audit> {
   const problems: string[] = [];
   const { outcome, items } = await reportOf(ground, id);
+  ground.say(JSON.stringify(outcome.totals));
   if (outcome.phase !== 'done') problems.push(`the migration is ${outcome.phase}`);
 
   const lines = new Map(items.map((item) => [item.path, item]));

@@ -1,3 +1,4 @@
+import { messageOf } from '../../../src/domain/errors.ts';
 import type { Audit } from './audit.ts';
 import { leftovers } from './leftovers.ts';
 import { logTails } from './logs.ts';
@@ -12,6 +13,8 @@ export interface Findings extends Audit {
 
 export interface Case {
   name: string;
+  /** For one that needs more than the others. */
+  withinMs?: number;
   /** Settings for everything in it. */
   env?: Record<string, string>;
   /** Starts the stack itself; whatever still runs afterwards is stopped. */
@@ -32,8 +35,11 @@ export interface Row extends Omit<Findings, 'problems'> {
 
 const NOTHING: Findings = { files: 0, kills: 0, arrived: 0, twice: 0, damaged: 0, problems: [] };
 
+const WITHIN_MS = 240_000;
+
 /** Runs one case within its time, in a scratch folder that is gone afterwards with everything that ran there. */
-export async function runCase(one: Case, withinMs: number, interrupted: AbortSignal): Promise<Row> {
+export async function runCase(one: Case, interrupted: AbortSignal): Promise<Row> {
+  const { withinMs = WITHIN_MS } = one;
   const began = Date.now();
   const timeout = AbortSignal.timeout(withinMs);
   const ground = openPlayground(one.name, one.env ?? {}, AbortSignal.any([timeout, interrupted]));
@@ -43,7 +49,7 @@ export async function runCase(one: Case, withinMs: number, interrupted: AbortSig
     found = await one.run(ground);
     await ground.down();
   } catch (error) {
-    problems.push(timeout.aborted ? `took more than ${withinMs / 1000} s` : error instanceof Error ? error.message : String(error));
+    problems.push(`${timeout.aborted ? `took more than ${withinMs / 1000} s: ` : ''}${messageOf(error)}`);
   }
   const cutShort = problems.length > 0;
   const left = cutShort ? [] : await orphans(ground.folder, ground.seen);

@@ -129,7 +129,7 @@ function runProgram(
       child[name].setEncoding('utf8').on('data', (text: string) => {
         said[name] += text;
       });
-    child.once('error', (error) => reject(options.signal.aborted ? options.signal.reason : error));
+    child.once('error', (error) => reject(new Error(`cutover ${args.join(' ')}: ${error.message}`, { cause: error })));
     child.once('close', (code) => resolve({ code, ...said }));
   });
 }
