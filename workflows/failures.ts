@@ -1,5 +1,5 @@
 import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, isCancellation } from '@temporalio/workflow';
-import { type ErrorJson, FileManagementError } from '../src/domain/errors.ts';
+import { type ErrorJson, errorFromJson, FileManagementError } from '../src/domain/errors.ts';
 
 /** What an activity or a child threw, as an error of ours again. Cancellation and everything unknown pass through. */
 export function fromFailure(error: unknown): unknown {
@@ -8,8 +8,8 @@ export function fromFailure(error: unknown): unknown {
   if (!(cause instanceof ApplicationFailure)) return error;
   const details = cause.details?.[0] as ErrorJson | undefined;
   if (details?.code === undefined) return error;
-  const { code, provider, retryable } = details;
-  return new FileManagementError(cause.message, { code, provider, retryable });
+  const { kind, code, provider, retryable } = details;
+  return errorFromJson({ kind, message: cause.message, code, provider, retryable });
 }
 
 /** The end of a workflow: a plain Error would be retried by Temporal for ever. */

@@ -26,14 +26,7 @@ import {
   uploadWorkflowId,
 } from '../../workflows/contract.ts';
 import type { Config } from '../config/index.ts';
-import {
-  type ErrorJson,
-  FileManagementError,
-  FileNotFoundError,
-  messageOf,
-  ProviderUnavailableError,
-  ValidationError,
-} from '../domain/errors.ts';
+import { type ErrorJson, errorFromJson, FileManagementError, FileNotFoundError, messageOf, ValidationError } from '../domain/errors.ts';
 import type { MigrationState } from '../domain/migration.ts';
 import { connectTemporal, unreachable } from './connect.ts';
 import { uploadSettings } from './settings.ts';
@@ -167,8 +160,6 @@ function failureOf(what: string, error: WorkflowFailedError): FileManagementErro
   if (cause instanceof TerminatedFailure) return new FileManagementError(`The ${what} was terminated`, { code: 'terminated', cause });
   if (!(cause instanceof ApplicationFailure))
     return new FileManagementError(`The ${what} failed: ${messageOf(cause ?? error)}`, { code: 'failed', cause });
-  const { code, provider, retryable, kind } = (cause.details?.[0] ?? {}) as Partial<ErrorJson>;
-  const details = { code: code ?? 'failed', provider, retryable, cause };
-  if (kind === 'ProviderUnavailableError') return new ProviderUnavailableError(cause.message, details);
-  return new FileManagementError(cause.message, details);
+  const { kind = '', code = 'failed', provider, retryable = false } = (cause.details?.[0] ?? {}) as Partial<ErrorJson>;
+  return errorFromJson({ kind, message: cause.message, code, provider, retryable }, cause);
 }

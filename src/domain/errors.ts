@@ -67,6 +67,23 @@ export class ProviderUnavailableError extends FileManagementError {}
 /** The ledger could not be reached or refused us. */
 export class LedgerError extends FileManagementError {}
 
+const KINDS: Readonly<Record<string, typeof FileManagementError>> = {
+  UploadError,
+  DownloadError,
+  DeleteError,
+  DuplicateFileError,
+  FileNotFoundError,
+  ValidationError,
+  ProviderNotFoundError,
+  ProviderUnavailableError,
+  LedgerError,
+};
+
+/** The error that `toJSON` described, of the same kind: what it was made for when it passes through Temporal. */
+export function errorFromJson({ kind, message, ...details }: Omit<ErrorJson, 'cause'>, cause?: unknown): FileManagementError {
+  return new (KINDS[kind] ?? FileManagementError)(message, { ...details, cause });
+}
+
 /** The message of anything that was thrown, on one line. */
 export function messageOf(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, ' ');
