@@ -6,7 +6,7 @@ import { createWorker } from './worker.ts';
 
 /**
  * The worker process. Tells its parent `{ ready: true }`; on SIGTERM, SIGINT or the parent's death it takes no more tasks, lets
- * the running ones finish within the grace, and ends. Exit code 1: it could not start, or broke.
+ * the running ones finish within the grace, and ends. The exit code is that of the command line: it could not start, or broke.
  */
 const log = createLogger('worker', 'info');
 try {
@@ -31,7 +31,9 @@ try {
   log.info('stopped');
 } catch (error) {
   log.fatal(messageOf(error));
-  process.exitCode = 1;
+  const { exitCodeOf } = await import('../src/cli/errors.ts');
+  // At once: the SDK's native part would keep a process alive that never had a worker.
+  process.exit(exitCodeOf(error));
 }
 // A socket that is kept alive must not keep the process.
 if (process.connected) process.disconnect();
