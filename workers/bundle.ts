@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,7 +19,7 @@ export async function workflowBundle(folder: string): Promise<string> {
   const path = join(folder, `workflows-${hash.digest('hex').slice(0, 16)}.js`);
   if (existsSync(path)) return path;
   mkdirSync(folder, { recursive: true });
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = `${path}.${randomUUID()}.tmp`;
   try {
     await new Promise<void>((resolve, reject) => {
       const child = fork(maker, [temporary], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });

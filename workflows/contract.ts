@@ -54,6 +54,8 @@ export interface MigrateInput {
   settings: UploadSettings;
   /** Files started in one run of the workflow before it continues as new. */
   filesPerRun: number;
+  /** How long such a run waits for its last uploads before it hands them to the next, in ms; 20 s where absent. */
+  drainMs?: number;
   /** Carried from run to run; absent at the start. */
   state?: MigrationState;
 }

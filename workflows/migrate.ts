@@ -26,8 +26,7 @@ const listing = proxyActivities<Activities>(LIST);
 
 /** Results kept back, so that many files share one write to the ledger. */
 const ITEMS_PER_WRITE = 50;
-/** How long a run that is to continue as new waits for its last uploads before it hands them to the next run. */
-const DRAIN = '20 seconds';
+const DRAIN_MS = 20_000;
 
 /**
  * Lists a source in pages and uploads each file by a child workflow, at most `concurrency` at a time. Ends with the totals; the
@@ -79,7 +78,7 @@ export async function migrate(input: MigrateInput): Promise<MigrationState> {
   }
   /** What is still running is handed to the next run. */
   async function handOver(): Promise<void> {
-    await window.settled(DRAIN);
+    await window.settled(input.drainMs ?? DRAIN_MS);
     await write();
     await condition(allHandlersFinished);
     upsertSearchAttributes([{ key: FAILED_FILES, value: state.totals.failed }]);

@@ -31,7 +31,8 @@ function stepsOf(input: UploadInput): UploadSteps {
     hash: () => bytes.hashFile(input),
     claim: async (content) => {
       const claim = await localFirst(
-        () => local.claimContent(input, content),
+        // A claim that is cancelled while it is being made would be nobody's until its lease ends.
+        () => CancellationScope.nonCancellable(() => local.claimContent(input, content)),
         () => brief.claimContent(input, content),
       );
       return claim.outcome === 'busy' ? await waiting.awaitClaim(input, content) : claim;
@@ -39,17 +40,13 @@ function stepsOf(input: UploadInput): UploadSteps {
     store: (content, claim) => bytes.storeContent(input, content, claim),
     record: (claim, id) =>
       localFirst(
-        () => local.recordUpload(input, claim, id),
+        // The object is there: whoever cancels now gets a file, not an object that nobody knows of.
+        () => CancellationScope.nonCancellable(() => local.recordUpload(input, claim, id)),
         () => brief.recordUpload(input, claim, id),
       ),
     verify: (content, claim, id) => bytes.verifyCopy(input, content, claim, id),
-    giveUp: (claim, code) =>
-      CancellationScope.nonCancellable(() =>
-        localFirst(
-          () => local.giveUpClaim(input, claim, code),
-          () => brief.giveUpClaim(input, claim, code),
-        ),
-      ),
+    // Once: where the ledger is away, the lease ends by itself, and nobody waits for a cancellation.
+    giveUp: (claim, code) => CancellationScope.nonCancellable(() => local.giveUpClaim(input, claim, code)).catch(() => undefined),
   });
 }
 

@@ -11,6 +11,10 @@ export interface MigrationTotals {
   failed: number;
   cancelled: number;
   skipped: number;
+  /** Files whose stored copy was checked by the size and hash on record. */
+  verifiedStored: number;
+  /** Files whose stored copy was read back and hashed again. */
+  verifiedDownload: number;
 }
 
 const NO_TOTALS: MigrationTotals = {
@@ -23,6 +27,8 @@ const NO_TOTALS: MigrationTotals = {
   failed: 0,
   cancelled: 0,
   skipped: 0,
+  verifiedStored: 0,
+  verifiedDownload: 0,
 };
 
 /** `done` may have failed files: see the totals. */
@@ -91,6 +97,8 @@ export function withItem(state: MigrationState, item: MigrationItem): MigrationS
   const totals = { ...state.totals, [item.status]: state.totals[item.status] + 1 };
   if (item.status === 'uploaded') totals.uploadedBytes += item.sizeBytes;
   if (item.status === 'deduplicated') totals.deduplicatedBytes += item.sizeBytes;
+  if (item.verified === 'stored') totals.verifiedStored += 1;
+  if (item.verified === 'download') totals.verifiedDownload += 1;
   const shown = item.status === 'failed' && state.failures.length < FAILURES_SHOWN;
   return { ...state, totals, failures: shown ? [...state.failures, { path: item.path, error: item.error ?? '' }] : state.failures };
 }

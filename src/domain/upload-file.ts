@@ -55,17 +55,13 @@ async function uploadOnce(steps: UploadSteps, options: { provider: string; verif
   const content = await steps.hash();
   const claim = await steps.claim(content);
   let providerFileId: string;
-  if (claim.outcome === 'completed') {
-    providerFileId = claim.providerFileId;
-  } else {
-    try {
-      providerFileId = await steps.store(content, claim);
-    } catch (error) {
-      await steps.giveUp(claim, error instanceof FileManagementError ? error.code : 'cancelled');
-      throw error;
-    }
+  try {
+    providerFileId = claim.outcome === 'completed' ? claim.providerFileId : await steps.store(content, claim);
+    if (!(await steps.record(claim, providerFileId))) return null;
+  } catch (error) {
+    await steps.giveUp(claim, error instanceof FileManagementError ? error.code : 'cancelled');
+    throw error;
   }
-  if (!(await steps.record(claim, providerFileId))) return null;
   if (options.verify !== 'none') await steps.verify(content, claim, providerFileId);
   return {
     outcome: claim.outcome === 'completed' ? 'deduplicated' : 'uploaded',

@@ -65,7 +65,7 @@ async function uploads({ client, put, ...cutover }: Running): Promise<void> {
     };
     await meddle(path);
     const handle = await client.startUpload(upload);
-    if (name === 'upload-cancelled') await sleep(300).then(() => handle.cancel());
+    if (name === 'upload-cancelled') await sleep(1_500).then(() => handle.cancel());
     await client.uploadResult(handle).catch((error: Error) => console.log(`  ${name}: ${error.message}`));
     await sleep(500);
     await save({ client, put, ...cutover }, name, uploadWorkflowId(name));
@@ -75,7 +75,7 @@ async function uploads({ client, put, ...cutover }: Running): Promise<void> {
   await way('upload-large-verified', large, { verify: 'download' });
   await way('upload-vanished', small, {}, (path) => rmSync(path));
   await way('upload-duplicate-refused', small, { onDuplicate: 'error' });
-  await way('upload-cancelled', randomBytes(96 << 20));
+  await way('upload-cancelled', randomBytes(400 << 20));
 }
 
 async function migrations({ client, put, folder, temporal, config, ...rest }: Running): Promise<void> {

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { appendFileSync, rmSync } from 'node:fs';
+import { appendFileSync, rmSync, truncateSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NewUpload } from '../../src/client/cutover-client.ts';
+import { hashFile } from '../../src/sources/local-file.ts';
 import { type Running, runCutover } from '../support/cutover.ts';
 
 let cutover: Running;
@@ -134,19 +135,21 @@ describe('an upload', () => {
   });
 
   test('that is cancelled in the middle gives its claim up, so that the next one goes on at once', async () => {
-    const content = randomBytes(64 * 1024 * 1024);
-    const upload = uploadOf('cancelled', content);
+    // Large enough to be under way when the cancellation arrives: a heartbeat brings it, each second.
+    const upload = uploadOf('cancelled', '');
+    upload.source.sizeBytes = 480 * 1024 * 1024;
+    truncateSync(upload.source.path, upload.source.sizeBytes);
+    const content = await hashFile(upload.source, { signal });
+    const claimed = async () => {
+      const file = await cutover.stores.ledger.fileByHash(content.sha256);
+      return file === null ? undefined : (await cutover.stores.ledger.copies(file.id))[0]?.status;
+    };
     const handle = await cutover.client.startUpload(upload);
-    await expect
-      .poll(async () => (await cutover.stores.ledger.fileByHash(sha256(content))) !== null, { timeout: 20_000, interval: 20 })
-      .toBe(true);
+    await expect.poll(claimed, { timeout: 20_000, interval: 20 }).toBe('uploading');
     await handle.cancel();
-    const ended = await cutover.client.uploadResult(handle).then(
-      () => 'completed',
-      (error: { code: string }) => error.code,
-    );
-    const result = await run(uploadOf('cancelled', content));
-    expect(result.outcome).toBe(ended === 'completed' ? 'deduplicated' : 'uploaded');
-    expect(ended).toBe('cancelled');
+    await expect(cutover.client.uploadResult(handle)).rejects.toMatchObject({ code: 'cancelled' });
+    expect(await claimed()).toBe('failed');
+    const again = { ...upload, idempotencyKey: `${upload.idempotencyKey}-again` };
+    expect(await run(again)).toMatchObject({ outcome: 'uploaded', ...content });
   }, 60_000);
 });
