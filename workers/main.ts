@@ -14,7 +14,7 @@ try {
   log.level = config.log.level;
   for (const warning of config.warnings) log.warn(warning);
   installRuntime(log);
-  const { worker, close } = await createWorker(config);
+  const { worker, close } = await createWorker(config, log);
   const stop = (why: string) => {
     if (worker.getState() !== 'RUNNING') return;
     log.info({ why }, 'stopping');

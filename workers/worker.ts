@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
+import type { Logger } from 'pino';
 import { createActivities } from '../activities/index.ts';
 import { connectionOptions, connectTemporal } from '../src/client/connect.ts';
 import type { Config } from '../src/config/index.ts';
@@ -17,10 +18,10 @@ export interface RunningWorker {
 }
 
 /** Puts everything together: the configuration's provider and ledger behind the activities, the workflows' bundle, the connections. */
-export async function createWorker(config: Config): Promise<RunningWorker> {
+export async function createWorker(config: Config, log: Logger): Promise<RunningWorker> {
   const { ledger, provider } = connectStores(config);
   const client: Client = await connectTemporal(config.temporal);
-  await ensureSearchAttributes(client.connection as Connection, config.temporal.namespace, SEARCH_ATTRIBUTES);
+  await registerSearchAttributes(client, config, log);
   const connection = await NativeConnection.connect(await connectionOptions(config.temporal));
   const steps = createUploadSteps({ ledger, provider, limits: config.files });
   const worker = await Worker.create({
@@ -45,3 +46,21 @@ export async function createWorker(config: Config): Promise<RunningWorker> {
     },
   };
 }
+
+/** Temporal Cloud leaves search attributes to its own tools: there a person is told which ones are needed. */
+async function registerSearchAttributes(client: Client, { temporal: { namespace } }: Config, log: Logger): Promise<void> {
+  try {
+    await ensureSearchAttributes(client.connection as Connection, namespace, SEARCH_ATTRIBUTES);
+  } catch (error) {
+    const { code } = error as { code?: unknown };
+    if (code !== GrpcStatus.PERMISSION_DENIED && code !== GrpcStatus.UNIMPLEMENTED) throw error;
+    const wanted = Object.entries(SEARCH_ATTRIBUTES).map(([name, type]) => `${name} (${type})`);
+    log.warn(
+      `search attributes cannot be registered from here; workflows need these in the namespace ${namespace}: ${wanted.join(', ')}. ` +
+        'On Temporal Cloud: `tcld namespace search-attributes add`, or the Cloud UI',
+    );
+  }
+}
+
+/** https://grpc.github.io/grpc/core/md_doc_statuscodes.html */
+const GrpcStatus = { PERMISSION_DENIED: 7, UNIMPLEMENTED: 12 } as const;

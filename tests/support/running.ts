@@ -25,7 +25,7 @@ export interface Running {
 
 /** Once a process. Only what a test should not have caused is told. */
 let quiet = false;
-function quietRuntime(): void {
+export function quietRuntime(): void {
   if (quiet) return;
   installRuntime(createLogger('test', 'error'));
   quiet = true;
@@ -59,7 +59,9 @@ export async function runOn(
   });
   quietRuntime();
   const temporal = await connectTemporal(config.temporal);
-  const workers = await Promise.all(Array.from({ length: options.workers ?? 1 }, () => createWorker(config)));
+  const workers = await Promise.all(
+    Array.from({ length: options.workers ?? 1 }, () => createWorker(config, createLogger('test', 'error'))),
+  );
   const running = workers.map(({ worker }) => worker.run());
   return {
     config,
