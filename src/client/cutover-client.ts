@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import {
   type Client,
   QueryNotRegisteredError,
@@ -44,20 +45,36 @@ export type CutoverClient = Awaited<ReturnType<typeof connectClient>>;
 
 export async function connectClient(config: Config) {
   const client = await connectTemporal(config.temporal);
-  return { ...createClient(client, config), close: () => client.connection.close() };
+  const closed = new AbortController();
+  setMaxListeners(0, closed.signal);
+  return {
+    ...createClient(client, config, closed.signal),
+    close: async () => {
+      // A call that the closing broke would be tried again, and throw out of a timer where nobody catches it.
+      closed.abort();
+      await client.connection.close();
+    },
+  };
 }
 
-export function createClient(client: Client, config: Pick<Config, 'temporal' | 'files' | 'operations'>) {
+/** @param closed ends the calls that are under way when it aborts */
+export function createClient(client: Client, config: Pick<Config, 'temporal' | 'files' | 'operations'>, closed?: AbortSignal) {
   const settings = uploadSettings(config);
   const { taskQueue, uiUrl, namespace } = config.temporal;
   const migration = (id: string) => client.workflow.getHandle(migrateWorkflowId(id));
 
   /** Turns what Temporal's client throws into errors that say what to do. */
   const asked = async <T>(what: string, ask: () => Promise<T>): Promise<T> => {
+    // One of its own, because Temporal's client never takes its listeners off again.
+    const over = new AbortController();
+    const end = (): void => over.abort();
+    closed?.addEventListener('abort', end, { once: true });
     try {
-      return await ask();
+      return await client.connection.withAbortSignal(over.signal, ask);
     } catch (error) {
       throw clientError(config.temporal, what, error);
+    } finally {
+      closed?.removeEventListener('abort', end);
     }
   };
 
@@ -140,10 +157,13 @@ function clientError(temporal: Config['temporal'], what: string, error: unknown)
       cause: error,
     });
   if (error instanceof WorkflowNotFoundError)
-    return new FileNotFoundError(`There is no ${what} that is running or that Temporal still knows (namespace ${temporal.namespace})`, {
-      code: 'workflow_not_found',
-      cause: error,
-    });
+    return new FileNotFoundError(
+      `There is no ${what} that is running or that Temporal still knows (namespace ${temporal.namespace}). See them with: npx cutover migrate list`,
+      {
+        code: 'workflow_not_found',
+        cause: error,
+      },
+    );
   if (error instanceof WorkflowFailedError) return failureOf(what, error);
   if (error instanceof QueryNotRegisteredError || !(error instanceof Error)) return error;
   return grpcCode(error) === undefined ? error : unreachable(temporal, error);
