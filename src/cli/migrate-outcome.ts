@@ -26,7 +26,7 @@ export async function collectOutcome(context: CommandContext, id: string, { repo
   if (listing !== undefined) countSource(listing, signal).then(progress.expect, () => undefined);
   const state = await followMigration(client, id, { progress, signal, now, message: (line) => output.message(line) });
   if (state === null) {
-    output.message(`Detached. The migration goes on; come back with: cutover migrate --attach ${id}`);
+    output.message(`Detached. The migration goes on; come back with: npx cutover migrate --attach ${id}`);
     return EXIT.interrupted;
   }
   if (report !== null) {
@@ -58,6 +58,8 @@ export function summary(state: MigrationState, id: string): string[] {
       totals.uploaded === 0 ? '' : `${formatBytes(totals.uploadedBytes)}, ${formatRate((totals.uploadedBytes / elapsedMs) * 1000)}`,
     ),
     row('there already', totals.deduplicated, formatBytes(totals.deduplicatedBytes)),
+    ...(totals.verifiedStored > 0 ? [row('verified', totals.verifiedStored, 'by the size and hash on record')] : []),
+    ...(totals.verifiedDownload > 0 ? [row('verified', totals.verifiedDownload, 'read back and hashed again')] : []),
     row('failed', totals.failed),
     ...(totals.skipped > 0 ? [row('skipped', totals.skipped, 'not files: links to folders, sockets and the like')] : []),
     ...(totals.cancelled > 0 ? [row('cancelled', totals.cancelled)] : []),
@@ -66,6 +68,6 @@ export function summary(state: MigrationState, id: string): string[] {
     lines.push(`Nothing was uploaded: ${countOf(totals.deduplicated, 'file was', 'files were')} there already.`);
   for (const { path, error } of failures) lines.push(`  ${printable(path)}: ${printable(error)}`);
   if (totals.failed > failures.length) lines.push(`  … and ${countOf(totals.failed - failures.length, 'more failure')}`);
-  if (totals.failed > 0) lines.push(`All of them: cutover migrate --attach ${id} --report failures.csv`);
+  if (totals.failed > 0) lines.push(`All of them: npx cutover migrate --attach ${id} --report failures.csv`);
   return lines;
 }

@@ -41,6 +41,12 @@ describe("a migration's totals", () => {
     expect(state.totals).toMatchObject({ uploadedBytes: 7, deduplicatedBytes: 7, failed: 1 });
   });
 
+  test('say how many copies were checked, and in which way', () => {
+    const ended = [failed, ...(["none", "stored", "download"] as const).map((verified) => ({ ...arrived, verified }))];
+    const { totals } = ended.reduce(withItem, startMigration(0));
+    expect(totals).toMatchObject({ verifiedStored: 1, verifiedDownload: 1 });
+  });
+
   test('remember where the listing goes on, and that it has ended', () => {
     const first = withPage(startMigration(0), { items: [file], next: 'a' });
     expect(first).toMatchObject({ cursor: 'a', exhausted: false });
