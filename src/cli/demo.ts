@@ -9,6 +9,7 @@ import type { CommandContext } from './context.ts';
 import { UsageError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
 import { runMigrate } from './migrate.ts';
+import { sourceOf } from './options.ts';
 import { openServices } from './services.ts';
 
 export function registerDemo(program: Command, context: CommandContext, exit: (code: number) => void): void {
@@ -23,7 +24,10 @@ export function registerDemo(program: Command, context: CommandContext, exit: (c
 export async function runDemo(context: CommandContext, given: string | undefined): Promise<number> {
   const { output, source, signal } = context;
   const folder = given === undefined ? defaultFolder() : resolve(source.cwd, given);
+  // Before a stack is started for a folder that is not there.
+  await sourceOf(folder, source.cwd);
   const stack = await startUnlessRunning(context);
+  output.message(`Migrating ${folder} to Supabase Storage`);
   const config = loadConfig(source);
   const services = openServices(() => config);
   try {
@@ -36,7 +40,7 @@ export async function runDemo(context: CommandContext, given: string | undefined
       output.message('The demo stops its stack. `npx cutover up` starts it again, and the migration goes on there.');
     else if (stack !== null && !signal.aborted)
       output.message(
-        'What the demo started is stopped now, and its data is kept. `npx cutover up` brings Temporal, its UI and the links back; `npx cutover list` shows the files then.',
+        'The demo stops what it started and keeps the data. To look at it: `npx cutover up` starts all of it again, with the same links; `npx cutover list` shows the files then.',
       );
     return code;
   } finally {
@@ -50,6 +54,7 @@ async function startUnlessRunning({ output, source, signal, config }: CommandCon
   const { stateDir } = config();
   const running = existsSync(stateDir) ? await readStatus(stateDir) : null;
   if (running?.state === 'running') return null;
+  output.message(`Starting Temporal, PostgreSQL, Supabase and a worker; their data is in ${stateDir}`);
   return await startStack({ config: config(), ...source, workers: 1, log: (line) => output.message(line), signal });
 }
 
@@ -57,6 +62,6 @@ function defaultFolder(): string {
   try {
     return dirname(createRequire(import.meta.url).resolve('typescript/package.json'));
   } catch {
-    throw new UsageError('The package typescript is not installed here: name a folder, cutover demo <folder>');
+    throw new UsageError('The package typescript is not installed here: name a folder, npx cutover demo <folder>');
   }
 }
