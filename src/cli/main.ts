@@ -1,8 +1,10 @@
 import type { Readable } from 'node:stream';
 import { CommanderError } from 'commander';
 import { type Config, type ConfigSource, loadConfig } from '../config/index.ts';
+import { StackError } from '../stack/stack-error.ts';
 import type { CommandContext } from './context.ts';
 import { describeError, exitCodeOf } from './errors.ts';
+import { EXIT } from './exit-codes.ts';
 import { Output, type OutputStream } from './output.ts';
 import { createProgram } from './program.ts';
 import { openServices, type Services } from './services.ts';
@@ -47,8 +49,9 @@ export async function run({ argv, env, cwd, stdin, stdout, stderr, signal, servi
     await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {
     code = exitCodeOf(error, signal);
-    // commander has told its own errors already.
-    if (!(error instanceof CommanderError) && code !== 130)
+    // commander has told its own errors already. After Ctrl-C what fails then is no error.
+    if (code === EXIT.interrupted) output.message(error instanceof StackError ? `${error.message}.` : 'Interrupted.');
+    else if (!(error instanceof CommanderError))
       output.message(`${output.style('red', 'error:')} ${describeError(error, { debug: debugOf(env, config) })}`);
   } finally {
     await services?.close();

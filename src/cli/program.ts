@@ -16,7 +16,7 @@ import { registerWorker } from './worker.ts';
 const EXIT_CODES = `
 Exit codes: 0 done; 1 done, but something failed; 2 wrong usage or input;
 3 Temporal or Supabase cannot be reached or refuses; 130 detached by Ctrl-C.
-All settings come from the environment: cutover config`;
+All settings come from the environment: npx cutover config`;
 
 /** The command line. `exit` sets the exit code; commands do not end the process. */
 export function createProgram(context: CommandContext, version: string, exit: (code: number) => void): Command {
@@ -30,7 +30,7 @@ export function createProgram(context: CommandContext, version: string, exit: (c
     .configureOutput({
       writeOut: (text) => output.stdout.write(text),
       writeErr: (text) => output.stderr.write(text),
-      outputError: (text, write) => write(`${text.trimEnd()}\nSee: cutover --help\n`),
+      outputError: (text, write) => write(`${text.trimEnd().replace(/^error:/, output.style('red', 'error:'))}\nSee: npx cutover --help\n`),
     })
     .addHelpText('after', EXIT_CODES);
   registerDemo(program, context, exit);
