@@ -31,7 +31,7 @@ export async function announce({ output }: Pick<CommandContext, 'output'>, runni
     ['Supabase', `${supabaseUrl}${here('supabase')}`],
     ['Data and logs', stateDir],
     ['Workers', String(services.filter(({ name }) => name.startsWith('worker')).length)],
-    ['To stop', '`cutover down`, or Ctrl-C where it runs'],
+    ['To stop', '`npx cutover down`, or Ctrl-C where it runs'],
   ];
   for (const [name = '', value = ''] of rows) await output.data(`  ${name.padEnd(14)} ${value}`);
 }

@@ -7,7 +7,7 @@ import { connectStores } from '../manager/stores.ts';
 import { type Check, failed, ok, warning } from '../stack/check.ts';
 import { missingSearchAttributes } from '../stack/search-attributes.ts';
 
-const NOT_RUNNING = 'Start the stack with `cutover up`.';
+const NOT_RUNNING = 'Start the stack with `npx cutover up`.';
 const CALL_WITHIN_MS = 5000;
 
 /** Temporal as it is configured: reachable, namespace, search attributes, a worker. */
@@ -45,7 +45,7 @@ export async function checkTemporal({ temporal }: Config): Promise<Check[]> {
       checks.push(
         names.length > 0
           ? ok('Worker', `${names.join(', ')} on task queue ${taskQueue}`)
-          : warning('Worker', `nobody polls the task queue ${taskQueue}`, 'Start one with `cutover worker` (or `cutover up`).'),
+          : warning('Worker', `nobody polls the task queue ${taskQueue}`, 'Start one with `npx cutover worker` (or `npx cutover up`).'),
       );
       return checks;
     });

@@ -29,7 +29,7 @@ export async function findFile(ledger: Pick<Ledger, 'file' | 'fileByHash' | 'fil
   const [first, ...others] = named;
   if (first === undefined)
     throw new FileNotFoundError(
-      `The ledger knows no file ${printable(given)} (looked for an id, a SHA-256 and a name). See them with: cutover list`,
+      `The ledger knows no file ${printable(given)} (looked for an id, a SHA-256 and a name). See them with: npx cutover list`,
       {
         code: 'file_not_found',
       },

@@ -51,7 +51,7 @@ export async function followMigration(
       if (!asking) void ask();
       if (answeredAt !== null && now() - answeredAt > SILENCE_MS) {
         answeredAt = null;
-        message('No worker answers. The migration waits for one: start it with `cutover worker` (or `cutover up`).');
+        message('No worker answers. The migration waits for one: start it with `npx cutover worker` (or `npx cutover up`).');
       }
     }
   } finally {

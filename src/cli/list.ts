@@ -30,7 +30,7 @@ export function registerList(program: Command, context: CommandContext): void {
         if (rows.length >= SCREEN) await flush();
       }
       await flush();
-      if (shown === 0) output.message('The ledger has no files yet. Move some with: cutover migrate <folder>');
+      if (shown === 0) output.message('The ledger has no files yet. Move some with: npx cutover migrate <folder>');
     });
 }
 

@@ -53,7 +53,7 @@ export function registerMigrateControls(migrate: Command, context: CommandContex
       else if (name === 'cancel') await client.cancelMigration(id, reason);
       else await client.resumeMigration(id);
       if (json === true) await output.json({ id, signal: name, reason: reason ?? null });
-      else output.message(`${sent} Look at it with: cutover migrate status ${id}`);
+      else output.message(`${sent} Look at it with: npx cutover migrate status ${id}`);
     });
   const why = ['--reason <text>', 'why, for those who look at it later'] as const;
   signal('pause', 'start no more files until it is resumed; those under way finish', 'Asked to pause.').option(...why);

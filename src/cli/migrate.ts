@@ -69,7 +69,7 @@ export async function runMigrate(context: CommandContext, given: string | undefi
     const url = client.migrationUrl(id);
     if (options.json === true) await context.output.json({ id, workflowId: migrateWorkflowId(id), url });
     else await context.output.data(id);
-    context.output.message(`Started${url === null ? '' : `: ${url}`}\nFollow it with: cutover migrate --attach ${id}`);
+    context.output.message(`Started${url === null ? '' : `: ${url}`}\nFollow it with: npx cutover migrate --attach ${id}`);
     return 0;
   }
   return await collectOutcome(context, id, { report, json: options.json ?? false, listing });
@@ -90,8 +90,8 @@ function refuseContradictions(given: string | undefined, options: MigrateOptions
   if (given === undefined)
     throw new UsageError(
       options.verify === undefined
-        ? 'Say what to migrate: cutover migrate <folder|manifest>'
-        : 'Say what to migrate: cutover migrate <folder|manifest> --verify',
+        ? 'Say what to migrate: npx cutover migrate <folder|manifest>'
+        : 'Say what to migrate: npx cutover migrate <folder|manifest> --verify',
     );
   if (options.dryRun === true && options.detach === true)
     throw new UsageError('--dry-run starts nothing, so there is nothing to --detach from');

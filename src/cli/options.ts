@@ -42,7 +42,7 @@ export async function sourceOf(given: string, cwd: string): Promise<MigrationSou
   if (found.isDirectory()) return { kind: 'folder', root: path };
   if (/\.(csv|jsonl|ndjson)$/i.test(path)) return { kind: 'manifest', path };
   throw new ValidationError(
-    `${path} is neither a folder nor a manifest (.csv, .jsonl, .ndjson). To upload one file: cutover upload ${given}`,
+    `${path} is neither a folder nor a manifest (.csv, .jsonl, .ndjson). To upload one file: npx cutover upload ${given}`,
     {
       code: 'source_not_a_folder',
     },

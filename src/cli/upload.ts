@@ -90,7 +90,7 @@ async function sourceOf(path: string): Promise<FileSource> {
     throw fileError(error, path);
   });
   if (found.isDirectory())
-    throw new ValidationError(`${path} is a folder. To move all of it: cutover migrate ${path}`, { code: 'is_a_folder' });
+    throw new ValidationError(`${path} is a folder. To move all of it: npx cutover migrate ${path}`, { code: 'is_a_folder' });
   if (!found.isFile()) throw new ValidationError(`${path} is not a file`, { code: 'not_a_file' });
   return { kind: 'path', path, sizeBytes: found.size, modifiedMs: found.mtimeMs };
 }

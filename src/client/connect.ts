@@ -9,7 +9,7 @@ export type TemporalSettings = Config['temporal'];
 /** Address, TLS and API key, in the form that both the client's and the worker's connection take. */
 export async function connectionOptions(temporal: TemporalSettings): Promise<{ address: string; apiKey?: string; tls?: TLSConfig }> {
   if (temporal.address === null)
-    throw new ProviderUnavailableError('No Temporal server is known: run `cutover up` in this folder, or set TEMPORAL_ADDRESS', {
+    throw new ProviderUnavailableError('No Temporal server is known: run `npx cutover up` in this folder, or set TEMPORAL_ADDRESS', {
       code: 'temporal_unknown',
       provider: 'temporal',
     });
@@ -58,7 +58,7 @@ export async function connectTemporal(temporal: TemporalSettings): Promise<Clien
 
 export function unreachable({ address, embedded }: TemporalSettings, cause: unknown): ProviderUnavailableError {
   const todo = embedded
-    ? 'The stack of this folder is not running: start it with `cutover up`'
+    ? 'The stack of this folder is not running: start it with `npx cutover up`'
     : 'Check TEMPORAL_ADDRESS, the TLS settings and TEMPORAL_API_KEY';
   return new ProviderUnavailableError(`Temporal at ${address} cannot be reached (${messageOf(cause)}). ${todo}.`, {
     code: 'temporal_unreachable',

@@ -53,7 +53,7 @@ export function createDataApi({ url, secretKey, timeoutMs = 15_000, maxRetries =
         const parsed = answer.safeParse(await attempt(name, args));
         if (parsed.success) return parsed.data;
         throw new LedgerError(
-          `The ledger at ${server} answered ${name} in a form that this version does not know: run \`supabase db push\`, or start \`cutover up\``,
+          `The ledger at ${server} answered ${name} in a form that this version does not know: run \`supabase db push\`, or start \`npx cutover up\``,
           { code: 'schema_missing', cause: parsed.error },
         );
       } catch (error) {

@@ -39,7 +39,7 @@ export function ledgerError(call: FailedCall): FileManagementError {
     return error(
       'schema_missing',
       false,
-      `The database at ${server} lacks the ledger's tables or functions, or has older ones (${said}): run \`supabase db push\`, or start \`cutover up\``,
+      `The database at ${server} lacks the ledger's tables or functions, or has older ones (${said}): run \`supabase db push\`, or start \`npx cutover up\``,
     );
   if (status === 401 || status === 403 || /^PGRST30\d$/.test(code) || code === '42501')
     return error(
@@ -60,7 +60,7 @@ function unreachable({ operation, server, cause }: FailedCall): LedgerError {
   const code = codeOf(cause);
   if (/TIMEOUT|TimeoutError/.test(code))
     return new LedgerError(`The ledger at ${server} did not answer ${operation} in time`, { code: 'timeout', retryable: true, cause });
-  return new LedgerError(`The ledger at ${server} cannot be reached (${code}): check SUPABASE_URL, or start \`cutover up\``, {
+  return new LedgerError(`The ledger at ${server} cannot be reached (${code}): check SUPABASE_URL, or start \`npx cutover up\``, {
     code: 'unreachable',
     retryable: true,
     cause,

@@ -17,7 +17,7 @@ export function connectStores({ supabase, files, operations }: Pick<Config, 'sup
   const { url, secretKey, bucket } = supabase;
   if (url === null || secretKey === null)
     throw new ProviderUnavailableError(
-      'No Supabase is known: run `cutover up` in this folder, or set SUPABASE_URL and SUPABASE_SECRET_KEY',
+      'No Supabase is known: run `npx cutover up` in this folder, or set SUPABASE_URL and SUPABASE_SECRET_KEY',
       {
         code: 'supabase_unknown',
         provider: 'supabase',

@@ -71,7 +71,7 @@ async function checkTemporalBinary(cacheDir: string, env: Environment): Promise<
         'no `temporal` on the PATH or in the cache, and no Go to build one',
         'Install the Temporal CLI (https://docs.temporal.io/cli) or Go (https://go.dev/dl), or set TEMPORAL_ADDRESS.',
       )
-    : warning(name, `not installed yet; \`cutover up\` builds version ${TEMPORAL_VERSION} with ${go} in about 2–3 minutes, once`);
+    : warning(name, `not installed yet; \`npx cutover up\` builds version ${TEMPORAL_VERSION} with ${go} in about 2–3 minutes, once`);
 }
 
 function checkDisk(stateDir: string): Check {
@@ -93,7 +93,7 @@ function checkAbandoned(): Check[] {
 
 function checkState(stateDir: string, running: StackStatus | null): Check {
   const name = 'State folder';
-  if (!existsSync(stateDir)) return warning(name, `${stateDir} does not exist yet`, '`cutover up` makes it.');
+  if (!existsSync(stateDir)) return warning(name, `${stateDir} does not exist yet`, '`npx cutover up` makes it.');
   if (running?.state === 'cleaning') return warning(name, `${stateDir}: a killed stack is being cleaned up by pid ${running.pid}`);
   if (running !== null) {
     const services = running.services.map(
@@ -106,9 +106,9 @@ function checkState(stateDir: string, running: StackStatus | null): Check {
     ? failed(
         name,
         `${stateDir}: no stack runs, but a killed one left ${left.join(', ')}`,
-        '`cutover down` stops them; so does the next `cutover up`.',
+        '`npx cutover down` stops them; so does the next `npx cutover up`.',
       )
-    : warning(name, `${stateDir}: no stack runs`, 'Start it with `cutover up`.');
+    : warning(name, `${stateDir}: no stack runs`, 'Start it with `npx cutover up`.');
 }
 
 async function checkPorts({ stateDir }: Config, running: StackStatus | null): Promise<Check> {

@@ -42,7 +42,7 @@ export async function holdFolder(stateDir: string, status: () => StackStatus): P
 
 function describeRunning(stateDir: string, { pid, since, state, temporalUiUrl }: StackStatus): string {
   const ui = temporalUiUrl === null ? '' : `, Temporal UI at ${temporalUiUrl}`;
-  return `The stack in ${stateDir} ${state === 'starting' ? 'is being started' : 'is running'} already: pid ${pid}, since ${since}${ui}. Stop it with \`cutover down\`, or set CUTOVER_STATE_DIR to start another one.`;
+  return `The stack in ${stateDir} ${state === 'starting' ? 'is being started' : 'is running'} already: pid ${pid}, since ${since}${ui}. Stop it with \`npx cutover down\`, or set CUTOVER_STATE_DIR to start another one.`;
 }
 
 /**

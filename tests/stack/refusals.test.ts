@@ -21,7 +21,7 @@ test('a second stack on the same folder is refused, telling where the first one 
   const second = spawnUp(folder.path, [], { CUTOVER_STATE_DIR: inject('stateDir') });
   expect(await second.exit).toEqual({ code: 2, signal: null });
   expect(second.said()).toMatch(
-    /is running already: pid \d+, since .*, Temporal UI at http:\/\/127\.0\.0\.1:\d+\. Stop it with `cutover down`/,
+    /is running already: pid \d+, since .*, Temporal UI at http:\/\/127\.0\.0\.1:\d+\. Stop it with `npx cutover down`/,
   );
 });
 
