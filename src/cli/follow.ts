@@ -51,7 +51,9 @@ export async function followMigration(
       if (!asking) void ask();
       if (answeredAt !== null && now() - answeredAt > SILENCE_MS) {
         answeredAt = null;
-        message('No worker answers. The migration waits for one: start it with `npx cutover worker` (or `npx cutover up`).');
+        message(
+          'No answer for ten seconds. The migration is safe in Temporal and waits: if nothing runs, `npx cutover up`; if only a worker is missing, `npx cutover worker`.',
+        );
       }
     }
   } finally {
