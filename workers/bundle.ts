@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -15,7 +16,8 @@ const maker = fileURLToPath(new URL(`./make-bundle${extname(import.meta.url)}`, 
 export async function workflowBundle(folder: string): Promise<string> {
   const sources = globSync('{workflows,src/domain}/**/*.{ts,js}', { cwd: root }).sort();
   const hash = createHash('sha256');
-  for (const file of ['package.json', ...sources]) hash.update(`${file}\0`).update(readFileSync(join(root, file)));
+  for (const file of sources) hash.update(`${file}\0`).update(readFileSync(join(root, file)));
+  hash.update(readFileSync(createRequire(import.meta.url).resolve('@temporalio/workflow/package.json')));
   const path = join(folder, `workflows-${hash.digest('hex').slice(0, 16)}.js`);
   if (existsSync(path)) return path;
   mkdirSync(folder, { recursive: true });
