@@ -9,6 +9,9 @@ export function freeBytes(folder: string): number {
   return bavail * bsize;
 }
 
+/** Whether that is why something could not be written. */
+export const isDiskFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');
+
 /** @throws StackError `disk_full` naming the folder. */
 export function requireFreeDisk(folder: string): void {
   const free = freeBytes(folder);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { readIfThere, writeAtomically } from './atomic-file.ts';
+import { isDiskFull } from './disk.ts';
 import { isRunning, stopProcess } from './process-identity.ts';
 
 /** What is known of a running process by whoever must stop it after a crash of its supervisor. */
@@ -14,9 +15,12 @@ const ProcessRecord = z.object({
 });
 export type ProcessRecord = z.infer<typeof ProcessRecord>;
 
-/** The processes of one stack, on disk before anything else can happen to them. */
+const AGAIN_AFTER_MS = 1000;
+
+/** The processes of one stack, on disk before anything else can happen to them; on a full disk, as soon as there is room. */
 export class ProcessRecords {
   readonly #path: string;
+  #again: NodeJS.Timeout | undefined;
   readonly #records = new Map<string, ProcessRecord>();
 
   constructor(path: string) {
@@ -33,7 +37,14 @@ export class ProcessRecords {
   }
 
   #write(): void {
-    writeAtomically(this.#path, `${JSON.stringify([...this.#records.values()], null, 2)}\n`);
+    clearTimeout(this.#again);
+    try {
+      writeAtomically(this.#path, `${JSON.stringify([...this.#records.values()], null, 2)}\n`);
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      // Keeping records must not end what runs. A record of a process that is gone does no harm.
+      if (this.#records.size > 0) this.#again = setTimeout(() => this.#write(), AGAIN_AFTER_MS).unref();
+    }
   }
 }
 

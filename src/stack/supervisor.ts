@@ -50,7 +50,8 @@ export class Supervisor {
       records: this.#records,
       events: {
         restarting: (_service, how) => {
-          this.#log(`${spec.name} ${how}; starting it again.`);
+          const full = this.#fullFolder();
+          this.#log(`${spec.name} ${how}; starting it again.${full === undefined ? '' : ` There is no space left in ${full}.`}`);
           onEnd?.();
         },
         restarted: () => this.#log(`${spec.name} runs again.`),
@@ -95,8 +96,12 @@ export class Supervisor {
       await Promise.all(this.#services.filter(({ spec }) => spec.stopOrder === order).map((service) => service.stop()));
   }
 
+  #fullFolder(): string | undefined {
+    return [...this.#folders].find((folder) => freeBytes(folder) < FULL_BYTES);
+  }
+
   #explain(error: StackError): StackError {
-    const full = [...this.#folders].find((folder) => freeBytes(folder) < FULL_BYTES);
+    const full = this.#fullFolder();
     return full === undefined ? error : new StackError('disk_full', `There is no space left in ${full}. ${error.message}`, error.cause);
   }
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { isDiskFull } from '../disk.ts';
 import { parseRange } from './byte-range.ts';
 import { Incomplete, type ObjectMetadata, openObject, TooLarge, writeObject } from './object-file.ts';
 import { note, type StorageRequest, storageRequest } from './request-context.ts';
@@ -128,10 +129,6 @@ export class ObjectStore {
     const hash = createHash('sha256').update(`${bucket}\0${key}`).digest('hex');
     return join(this.#folder, hash.slice(0, 2), hash);
   }
-}
-
-function isDiskFull(error: unknown): boolean {
-  return ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
 function describe(metadata: ObjectMetadata) {
