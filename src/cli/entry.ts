@@ -11,7 +11,7 @@ export async function start(): Promise<void> {
     if (error.code === 'EPIPE') process.exit(EXIT.ok);
     throw error;
   });
-  process.exitCode = await run({
+  const code = await run({
     ...processSource(),
     argv: process.argv.slice(2),
     stdin: process.stdin,
@@ -19,6 +19,8 @@ export async function start(): Promise<void> {
     stderr: process.stderr,
     signal: interrupted.signal,
   });
+  // At once: a call that Temporal's client repeats by itself would find its connection closed, and end us with an uncaught error.
+  process.exit(code);
   await new Promise((flushed) => process.stdout.write('', flushed));
   // A call to a server that is away is tried again by a timer of Temporal's client that cannot be stopped.
   process.exit();
