@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { connectClient } from '../../src/client/cutover-client.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { type Ran, startCommand } from '../support/command.ts';
-import { mountSmallDisk } from '../support/small-disk.ts';
+import { canMountSmallDisk, mountSmallDisk } from '../support/small-disk.ts';
 import { cleanEnv, scratchFolder } from '../support/stack.ts';
 
 /** What goes wrong while it runs, as people meet it: a clear message, an exit code, and nothing left behind. */
@@ -119,10 +119,15 @@ describe('Temporal that cannot be reached', { timeout: 60_000 }, () => {
   });
 });
 
-const disk = mountSmallDisk(8);
-if (disk === null) console.log('Not run: what happens on a full disk. It needs root and permission to mount a tmpfs.');
-describe.skipIf(disk === null)('a full disk', { timeout: 60_000 }, () => {
-  const { path = '' } = disk ?? {};
+const mountable = canMountSmallDisk();
+if (!mountable) console.log('Not run: what happens on a full disk. It needs root and permission to mount a tmpfs.');
+describe.runIf(mountable)('a full disk', { timeout: 60_000 }, () => {
+  let disk: ReturnType<typeof mountSmallDisk> = null;
+  let path = '';
+  beforeAll(() => {
+    disk = mountSmallDisk(8);
+    path = disk?.path ?? '';
+  });
   afterAll(() => disk?.remove());
 
   it('under a download is told with its path, and no part of the file stays', async () => {

@@ -6,14 +6,13 @@ import { join } from 'node:path';
 /** A file system of its own that is soon full. */
 export interface SmallDisk {
   path: string;
-  grow(mebibytes: number): void;
   remove(): void;
 }
 
-/** Mounts a tmpfs. Null where that is not allowed: it needs root on Linux, and containers may forbid it. */
-export function mountSmallDisk(mebibytes: number): SmallDisk | null {
+/** Mounts a tmpfs, on an empty folder that is given or on one of its own. Null where that is not allowed: it needs root on Linux, and containers may forbid it. */
+export function mountSmallDisk(mebibytes: number, folder?: string): SmallDisk | null {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return null;
-  const path = mkdtempSync(join(tmpdir(), 'cutover-disk-'));
+  const path = folder ?? mkdtempSync(join(tmpdir(), 'cutover-disk-'));
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mebibytes}m,mode=0755`, 'tmpfs', path], { stdio: 'ignore' });
   } catch {
@@ -22,10 +21,16 @@ export function mountSmallDisk(mebibytes: number): SmallDisk | null {
   }
   return {
     path,
-    grow: (to) => void execFileSync('mount', ['-o', `remount,size=${to}m`, path]),
     remove() {
       execFileSync('umount', [path]);
       rmSync(path, { recursive: true });
     },
   };
+}
+
+/** Whether one can be mounted here. */
+export function canMountSmallDisk(): boolean {
+  const disk = mountSmallDisk(1);
+  disk?.remove();
+  return disk !== null;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readStatus } from '../../../src/stack/status.ts';
 import { cleanEnv, scratchFolder } from '../../support/stack.ts';
-import { type FolderProcess, killNow, processesOf } from './processes.ts';
+import { type FolderProcess, killNow, orphans, processesOf } from './processes.ts';
 
 const program = fileURLToPath(new URL('../../../bin/cutover.js', import.meta.url));
 
@@ -43,6 +43,8 @@ export interface Playground {
   kill(names: readonly string[] | 'everything'): Promise<number>;
   /** Every process that was there when something was killed. */
   seen: FolderProcess[];
+  /** What else must be undone in the end, once nothing runs any more. */
+  atEnd(undo: () => void): void;
   remove(): Promise<void>;
 }
 
@@ -58,6 +60,7 @@ export function openPlayground(name: string, env: Record<string, string>, signal
   // A folder of its own for temporary files, so that what is forgotten there is found.
   const environment = cleanEnv(stateDir, { NO_COLOR: '1', TMPDIR: temporary, ...env });
   const seen: FolderProcess[] = [];
+  const undos: (() => void)[] = [];
   const say = (line: string) => console.error(`  ${name}: ${line}`);
 
   const cutover = (args: readonly string[], { env: more = {}, user, until }: RunOptions = {}) =>
@@ -100,8 +103,11 @@ export function openPlayground(name: string, env: Record<string, string>, signal
       return victims.length;
     },
     seen,
+    atEnd: (undo) => void undos.push(undo),
     async remove() {
       for (const left of processesOf(folder)) killNow(left);
+      await orphans(folder, seen);
+      for (const undo of undos) undo();
       rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
     },
   };
