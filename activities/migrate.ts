@@ -1,5 +1,5 @@
 import { cancellationSignal } from '@temporalio/activity';
-import { type Client, WorkflowFailedError } from '@temporalio/client';
+import { type Client, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { messageOf, UploadError } from '../src/domain/errors.ts';
 import type { FileOperationResult, MigrationItem } from '../src/domain/models.ts';
@@ -8,6 +8,7 @@ import type { Provider } from '../src/providers/provider.ts';
 import type { Source, SourcePage } from '../src/sources/source.ts';
 import type { MigrateInput, MigrationSource } from '../workflows/contract.ts';
 import { heartbeating } from './heartbeat.ts';
+import { nextTurn, TURN_MS } from './turn.ts';
 
 export interface MigrateActivitiesDependencies {
   ledger: Ledger;
@@ -36,22 +37,23 @@ export function createMigrateActivities({ ledger, provider, source, client }: Mi
       return await source(from).page(cursor, PAGE);
     },
 
-    /** Waits for an upload that an earlier run of the migration started. Cancelling this cancels the upload. */
+    /**
+     * Waits, turn by turn, for an upload that an earlier run of the migration started. Never cancels it: this activity also ends
+     * when its worker stops or its run of the migration has continued as new.
+     */
     async awaitUpload(workflowId: string): Promise<FileOperationResult> {
-      const handle = client.workflow.getHandle(workflowId);
-      const signal = cancellationSignal();
-      const cancel = () => void handle.cancel().catch(() => undefined);
-      signal.addEventListener('abort', cancel, { once: true });
+      const turn = AbortSignal.timeout(TURN_MS);
+      const signal = AbortSignal.any([cancellationSignal(), turn]);
+      const result = () => client.workflow.getHandle(workflowId).result() as Promise<FileOperationResult>;
       try {
-        return await heartbeating(undefined, () => handle.result() as Promise<FileOperationResult>);
+        return await heartbeating(undefined, () => client.withAbortSignal(signal, result));
       } catch (error) {
-        if (!(error instanceof WorkflowFailedError)) throw error;
+        cancellationSignal().throwIfAborted();
+        if (error instanceof WorkflowNotFoundError) throw lost('Temporal does not know it any more', error);
+        if (!(error instanceof WorkflowFailedError)) throw turn.aborted ? nextTurn('The upload is under way') : error;
         if (error.cause instanceof ApplicationFailure) throw error.cause;
-        throw new UploadError(`The upload ended without a result: ${messageOf(error.cause ?? error)}`, {
-          code: error.cause instanceof CancelledFailure ? 'cancelled' : 'upload_lost',
-        });
-      } finally {
-        signal.removeEventListener('abort', cancel);
+        if (error.cause instanceof CancelledFailure) throw new UploadError('The upload was cancelled', { code: 'cancelled', cause: error });
+        throw lost(messageOf(error.cause ?? error), error);
       }
     },
 
@@ -60,4 +62,11 @@ export function createMigrateActivities({ ledger, provider, source, client }: Mi
       await ledger.recordMigrationItems(migrationId, items);
     },
   };
+}
+
+function lost(why: string, cause: Error): UploadError {
+  return new UploadError(`The upload ended without a result: ${why}. Migrate again: what has arrived is not sent twice`, {
+    code: 'upload_lost',
+    cause,
+  });
 }

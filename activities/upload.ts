@@ -7,6 +7,7 @@ import type { Claim, Ledger } from '../src/ledger/ledger.ts';
 import type { UploadStepFunctions, UploadTarget } from '../src/manager/upload-steps.ts';
 import { type UploadInput, type UploadResult, uploadWorkflowId } from '../workflows/contract.ts';
 import { heartbeating } from './heartbeat.ts';
+import { nextTurn, TURN_MS } from './turn.ts';
 
 export interface UploadActivitiesDependencies {
   steps: UploadStepFunctions;
@@ -59,12 +60,14 @@ export function createUploadActivities({ steps, ledger }: UploadActivitiesDepend
       return await steps.claim(content, targetOf(input));
     },
 
-    /** Asks until the content is there or ours to send; the one who loses the claim waits here. */
+    /** Asks until the content is there or ours to send; the one who loses the claim waits here, turn by turn. */
     async awaitClaim(input: UploadInput, content: FileContent): Promise<Claimed> {
       const signal = cancellationSignal();
+      const until = performance.now() + TURN_MS;
       for (let wait = 100; ; wait = Math.min(wait * 2, 2_000)) {
         const claim = await steps.claim(content, targetOf(input));
         if (claim.outcome !== 'busy') return claim;
+        if (performance.now() >= until) throw nextTurn('Another upload sends this content');
         heartbeat();
         await sleep(Math.min(claim.retryAfterMs, wait) * (0.5 + Math.random() / 2), undefined, { signal });
       }

@@ -8,6 +8,7 @@ import {
   proxyLocalActivities,
   setCurrentDetails,
   setHandler,
+  TemporalFailure,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -30,12 +31,12 @@ const DRAIN_MS = 20_000;
 
 /**
  * Lists a source in pages and uploads each file by a child workflow, at most `concurrency` at a time. Ends with the totals; the
- * items are in the ledger.
+ * items are in the ledger. Where the source cannot be listed any more it fails, after what was under way has ended.
  */
 export async function migrate(input: MigrateInput): Promise<MigrationState> {
   let state: MigrationState = input.state ?? startMigration(Date.now());
   let paused = state.phase === 'paused';
-  let stopping = state.phase === 'cancelling';
+  let stopping = false;
   const unwritten: MigrationItem[] = [];
   const window = uploadWindow(input, (item) => {
     unwritten.push(item);
@@ -66,21 +67,30 @@ export async function migrate(input: MigrateInput): Promise<MigrationState> {
   });
   setHandler(cancelSignal, (argument) => stop(argument?.reason ?? null));
 
-  /** Writes the results so far to the ledger. */
+  /** Writes the results so far to the ledger, also while the migration is being cancelled: each is written once and never lost. */
   async function write(): Promise<void> {
     const items = unwritten.splice(0);
     if (items.length === 0) return;
     const { recordItems } = proxyActivities<Activities>(small(input.settings));
-    await localFirst(
-      () => local.recordItems(input.migrationId, items),
-      () => recordItems(input.migrationId, items),
-    );
+    try {
+      await CancellationScope.nonCancellable(() =>
+        localFirst(
+          () => local.recordItems(input.migrationId, items),
+          () => recordItems(input.migrationId, items),
+        ),
+      );
+    } catch (error) {
+      unwritten.unshift(...items);
+      throw error;
+    }
   }
-  /** What is still running is handed to the next run. */
+  /** What is still running is handed to the next run. Returns only where the migration was cancelled meanwhile. */
   async function handOver(): Promise<void> {
     await window.settled(input.drainMs ?? DRAIN_MS);
-    await write();
+    // Others end while a batch is being written.
+    while (unwritten.length > 0) await write();
     await condition(allHandlersFinished);
+    if (stopping) return;
     upsertSearchAttributes([{ key: FAILED_FILES, value: state.totals.failed }]);
     await continueAsNew<typeof migrate>({ ...input, state: { ...state, runs: state.runs + 1, carried: window.running } });
   }
@@ -105,7 +115,8 @@ export async function migrate(input: MigrateInput): Promise<MigrationState> {
     }
   }
 
-  let cancellation: unknown = null;
+  /** Why it ends otherwise than by coming to the end of its source, or by the signal. */
+  let ending: unknown = null;
   try {
     upsertSearchAttributes([
       { key: PHASE, value: state.phase },
@@ -121,9 +132,12 @@ export async function migrate(input: MigrateInput): Promise<MigrationState> {
     await copy();
     await window.drained();
   } catch (error) {
-    if (!isCancellation(error)) throw toWorkflowFailure(fromFailure(error));
-    if (!stopping) {
-      cancellation = error;
+    const failure = toWorkflowFailure(fromFailure(error));
+    // Continuing as new is thrown, too; and a mistake of ours is for Temporal to try again with a better worker.
+    if (!(failure instanceof TemporalFailure)) throw failure;
+    if (!isCancellation(failure)) ending = failure;
+    else if (!stopping) {
+      ending = failure;
       stop('cancelled in Temporal');
     }
   }
@@ -132,8 +146,9 @@ export async function migrate(input: MigrateInput): Promise<MigrationState> {
     await write();
     await condition(allHandlersFinished);
   });
+  if (ending !== null && !isCancellation(ending)) throw ending;
   show({ phase: stopping ? 'cancelled' : 'done', carried: [] });
   upsertSearchAttributes([{ key: FAILED_FILES, value: state.totals.failed }]);
-  if (cancellation !== null) throw cancellation;
+  if (ending !== null) throw ending;
   return state;
 }

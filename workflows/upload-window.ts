@@ -1,5 +1,13 @@
 import { type Duration, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { CancellationScope, condition, isCancellation, ParentClosePolicy, proxyActivities, startChild } from '@temporalio/workflow';
+import {
+  CancellationScope,
+  condition,
+  getExternalWorkflowHandle,
+  isCancellation,
+  ParentClosePolicy,
+  proxyActivities,
+  startChild,
+} from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 import { FileManagementError } from '../src/domain/errors.ts';
 import type { CarriedUpload } from '../src/domain/migration.ts';
@@ -16,6 +24,8 @@ const waiting = proxyActivities<Activities>(WAIT);
 export function uploadWindow(input: MigrateInput, onEnd: (item: MigrationItem) => void) {
   const scope = new CancellationScope();
   const running = new Map<string, CarriedUpload>();
+  /** Uploads that are no children of this run: they are waited for by an activity, and cancelled by name. */
+  const adopted = new Set<string>();
   let starting = 0;
 
   const watch = (file: CarriedUpload, upload: () => Promise<FileOperationResult>) => {
@@ -28,6 +38,18 @@ export function uploadWindow(input: MigrateInput, onEnd: (item: MigrationItem) =
       (arrived) => end(arrivedItem(file, arrived)),
       (error: unknown) => end(isCancelled(error) ? cancelledItem(file) : failedItem(file, fromFailure(error))),
     );
+  };
+  const cancelByName = (workflowId: string) =>
+    void CancellationScope.nonCancellable(() => getExternalWorkflowHandle(workflowId).cancel()).catch(() => undefined); // it has ended
+  /** Never cancels the waiting, which tells how the upload ended. */
+  const outcomeOf = async (workflowId: string): Promise<FileOperationResult> => {
+    adopted.add(workflowId);
+    if (scope.consideredCancelled) cancelByName(workflowId);
+    try {
+      return await CancellationScope.nonCancellable(() => waiting.awaitUpload(workflowId));
+    } finally {
+      adopted.delete(workflowId);
+    }
   };
   const runChild = async (file: CarriedUpload, args: UploadInput): Promise<FileOperationResult> => {
     starting += 1;
@@ -46,7 +68,7 @@ export function uploadWindow(input: MigrateInput, onEnd: (item: MigrationItem) =
       .finally(() => {
         starting -= 1;
       });
-    return await (child === null ? waiting.awaitUpload(file.workflowId) : child.result());
+    return await (child === null ? outcomeOf(file.workflowId) : child.result());
   };
 
   return {
@@ -64,11 +86,14 @@ export function uploadWindow(input: MigrateInput, onEnd: (item: MigrationItem) =
       await condition(() => running.size === 0, timeout);
       await condition(() => starting === 0);
     },
-    cancel: () => scope.cancel(),
+    cancel(): void {
+      scope.cancel();
+      for (const workflowId of adopted) cancelByName(workflowId);
+    },
 
     /** Waits for an upload that an earlier run of the migration has started. */
     adopt(file: CarriedUpload): void {
-      watch(file, () => waiting.awaitUpload(file.workflowId));
+      watch(file, () => outcomeOf(file.workflowId));
     },
     /** Returns at once, so that many start in one workflow task. */
     start(file: SourceItem): void {

@@ -4,9 +4,9 @@ import { activityInfo, Context } from '@temporalio/activity';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { toFailure } from '../../activities/failures.ts';
+import { mapErrors, toFailure } from '../../activities/failures.ts';
 import type { Activities } from '../../activities/index.ts';
-import { createMigrateActivities } from '../../activities/migrate.ts';
+import { createMigrateActivities, type MigrateActivitiesDependencies } from '../../activities/migrate.ts';
 import { FileNotFoundError } from '../../src/domain/errors.ts';
 import type { MigrationState } from '../../src/domain/migration.ts';
 import type { SourceItem } from '../../src/domain/migration-item.ts';
@@ -51,7 +51,7 @@ async function play(
   const taskQueue = `hand-over-${id}`;
   const released = Promise.withResolvers<void>();
   const recorded: MigrationItem[] = [];
-  const real = createMigrateActivities({ client } as never);
+  const real = mapErrors(createMigrateActivities({ client } as MigrateActivitiesDependencies));
   const content = { sha256: 'a'.repeat(64), sizeBytes: 1, mimeType: 'text/plain' };
   const activities: Partial<Activities> = {
     checkMigration: async () => undefined,
@@ -118,7 +118,6 @@ async function play(
   try {
     await look(play);
   } finally {
-    if (process.env.DBG) console.log(JSON.stringify(await play.status()));
     released.resolve();
     worker.shutdown();
     await running;
