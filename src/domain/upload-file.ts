@@ -48,8 +48,9 @@ export async function uploadFile(steps: UploadSteps, options: { provider: string
   }
 }
 
+/** `claim_lost`: somebody else took the claim over while we sent; asking again tells whether to wait for them. */
 const startsOver = (error: unknown) =>
-  error instanceof FileManagementError && (error.code === 'file_changed' || error.code === 'verification_failed');
+  error instanceof FileManagementError && ['file_changed', 'verification_failed', 'claim_lost'].includes(error.code);
 
 async function uploadOnce(steps: UploadSteps, options: { provider: string; verify: Verification }): Promise<FileOperationResult | null> {
   const content = await steps.hash();

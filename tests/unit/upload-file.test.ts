@@ -89,6 +89,16 @@ describe('the four steps of one file', () => {
     expect(calls.filter((call) => call === 'claim')).toHaveLength(2);
   });
 
+  test('ask again, too, when the claim is taken over while the bytes are being sent', async () => {
+    const taken = new UploadError('taken over', { code: 'claim_lost' });
+    const { calls, steps } = recorded({
+      claim: async () => (calls.includes('store') ? completed : claimed),
+      store: () => Promise.reject(taken),
+    });
+    expect(await uploadFile(steps, options)).toMatchObject({ outcome: 'deduplicated', providerFileId: 'there' });
+    expect(calls).toEqual(['hash', 'claim', 'store', 'give up: claim_lost', 'hash', 'claim', 'record']);
+  });
+
   test('say so when the claim is lost again and again', async () => {
     const { steps } = recorded({ record: async () => false });
     await expect(uploadFile(steps, options)).rejects.toMatchObject({ code: 'claim_lost' });
