@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { DownloadError, FileNotFoundError } from '../domain/errors.ts';
 import type { FileRecord } from '../domain/models.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -55,13 +56,15 @@ export async function downloadFile(
   { signal, onProgress }: { signal: AbortSignal; onProgress?: (bytes: number) => void },
 ): Promise<{ sizeBytes: number; sha256: string }> {
   const { from, id } = await locate(file, dependencies);
-  const { chunks } = await from.download(id, { signal });
-  const temporary = `${target}.${randomUUID().slice(0, 8)}.part`;
+  // Not made of the target's name, which may be as long as names can be.
+  const temporary = join(dirname(target), `.${randomUUID().slice(0, 8)}.part`);
   try {
     const handle = await open(temporary, 'wx');
     const hash = createHash('sha256');
     let sizeBytes = 0;
     try {
+      // After the file is open: an answer that nobody reads would hold its connection, and with it the process.
+      const { chunks } = await from.download(id, { signal });
       for await (const chunk of chunks) {
         await handle.writeFile(chunk);
         hash.update(chunk);
