@@ -5,9 +5,12 @@ export function writeAtomically(path: string, text: string, mode = 0o600): void 
   const temporary = `${path}.${process.pid}.tmp`;
   const file = openSync(temporary, 'w', mode);
   try {
-    writeSync(file, text);
-    fsyncSync(file);
-    closeSync(file);
+    try {
+      writeSync(file, text);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });

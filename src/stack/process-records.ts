@@ -33,7 +33,12 @@ export class ProcessRecords {
   }
 
   remove(name: string): void {
-    if (this.#records.delete(name)) this.#write();
+    if (!this.#records.delete(name)) return;
+    try {
+      this.#write();
+    } catch {
+      // A full disk: the record of a process that has ended does no harm.
+    }
   }
 
   #write(): void {

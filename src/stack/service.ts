@@ -61,7 +61,19 @@ export class Service {
   /** Resolves when it can be used for the first time. @throws StackError `service_failed` with the last lines of its log. */
   start(): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#loop = this.#supervise(resolve, reject);
+    let ready = false;
+    const onReady = () => {
+      ready = true;
+      resolve();
+    };
+    this.#loop = this.#supervise(onReady, reject).catch(async (cause: unknown) => {
+      // Its log or its record could not be written: nobody would find the process after a crash, so it must not run.
+      if (this.#identity !== null) await stopProcess(this.#identity, 'SIGKILL', 0);
+      this.state = 'failed';
+      const error = new StackError('service_failed', `${this.spec.name} could not be started: ${messageOf(cause)}`, cause);
+      if (ready) this.#events.failed(this, error);
+      else reject(error);
+    });
     return promise;
   }
 

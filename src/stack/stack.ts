@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { type Config, formatDotenv } from '../config/index.ts';
 import { writeAtomically } from './atomic-file.ts';
 import { cleanUp } from './clean-up.ts';
@@ -108,13 +108,14 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 }
 
 /**
- * Makes the state folder. Only root must let another account through, for PostgreSQL; secrets have a mode of their own.
+ * Makes the state folder. Only root must let another account through, for PostgreSQL; secrets have a mode of their own, and the
+ * mode of a folder that holds other things is not ours to change.
  * @returns takes back what was made, as long as there is nothing in it
  */
-function prepareFolder({ dir, logs }: StatePaths): () => void {
+function prepareFolder({ dir, logs, ports }: StatePaths): () => void {
   const mode = process.getuid?.() === 0 ? 0o711 : 0o700;
   const made = [mkdirSync(dir, { recursive: true, mode }) && dir, mkdirSync(logs, { recursive: true, mode: 0o700 })];
-  chmodSync(dir, mode);
+  if (existsSync(ports) || readdirSync(dir).every((name) => name === 'logs' || name === 'bundle')) chmodSync(dir, mode);
   return () => {
     for (const folder of made.reverse()) if (folder !== undefined && readdirSync(folder).length === 0) rmdirSync(folder);
   };

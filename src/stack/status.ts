@@ -9,7 +9,8 @@ const ServiceStatus = z.object({ name: z.string(), pid: z.number().nullable(), s
 export const StackStatus = z.object({
   /** `cleaning`: after a crash, for a moment. */
   state: z.enum(['starting', 'running', 'stopping', 'cleaning']),
-  pid: z.number(),
+  /** Above 0, because others are whole groups of processes to a signal. */
+  pid: z.number().int().positive(),
   since: z.string(),
   temporalAddress: z.string().nullable().default(null),
   temporalUiUrl: z.string().nullable().default(null),

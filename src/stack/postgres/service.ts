@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { identify, stopProcess } from '../process-identity.ts';
 import type { ServiceSpec } from '../service.ts';
@@ -68,15 +68,17 @@ function readStatus(data: string): { pid: number; status: string } | null {
 export async function stopStrayPostgres(data: string): Promise<boolean> {
   const pid = existsSync(data) ? readStatus(data)?.pid : undefined;
   const identity = pid === undefined || Number.isNaN(pid) || pid === process.pid ? null : identify(pid);
-  if (identity === null || !commandOf(identity.pid).includes(data)) return false;
+  if (identity === null || !serves(identity.pid, data)) return false;
   await stopProcess(identity, 'SIGINT', 30_000);
   return true;
 }
 
-function commandOf(pid: number): string {
+/** Whether its command line is that of a server on this very folder: a later process may have the id of one that is gone. */
+function serves(pid: number, data: string): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    const [program = '', ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    return basename(program) === 'postgres' && args[args.indexOf('-D') + 1] === data;
   } catch {
-    return '';
+    return false;
   }
 }

@@ -70,7 +70,8 @@ export async function buildWithGo(go: string, path: string, context: BuildContex
 /** A folder beside the target, for a rename into place; removed in every case, with those of interrupted installations. */
 async function inTemporaryFolder<T>(path: string, work: (folder: string) => Promise<T>): Promise<T> {
   const cache = dirname(dirname(path));
-  for (const name of readdirSync(cache)) if (name.endsWith('.tmp')) rmSync(join(cache, name), { recursive: true, force: true });
+  for (const name of readdirSync(cache))
+    if (/^temporal\.[0-9a-f]{8}\.tmp$/.test(name)) rmSync(join(cache, name), { recursive: true, force: true });
   const folder = join(cache, `temporal.${randomBytes(4).toString('hex')}.tmp`);
   mkdirSync(folder);
   try {
