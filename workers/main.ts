@@ -1,4 +1,4 @@
-import { loadConfig } from '../src/config/index.ts';
+import { loadConfig, processSource } from '../src/config/index.ts';
 import { messageOf } from '../src/domain/errors.ts';
 import { createLogger } from '../src/observability/logger.ts';
 import { installRuntime } from './runtime.ts';
@@ -10,7 +10,7 @@ import { createWorker } from './worker.ts';
  */
 const log = createLogger('worker', 'info');
 try {
-  const config = loadConfig({ env: process.env, cwd: process.cwd() });
+  const config = loadConfig(processSource());
   log.level = config.log.level;
   for (const warning of config.warnings) log.warn(warning);
   installRuntime(log);
