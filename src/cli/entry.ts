@@ -19,9 +19,7 @@ export async function start(): Promise<void> {
     stderr: process.stderr,
     signal: interrupted.signal,
   });
+  await new Promise((flushed) => process.stdout.write('', flushed));
   // At once: a call that Temporal's client repeats by itself would find its connection closed, and end us with an uncaught error.
   process.exit(code);
-  await new Promise((flushed) => process.stdout.write('', flushed));
-  // A call to a server that is away is tried again by a timer of Temporal's client that cannot be stopped.
-  process.exit();
 }
