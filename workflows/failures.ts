@@ -1,10 +1,20 @@
-import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, isCancellation } from '@temporalio/workflow';
-import { type ErrorJson, errorFromJson, FileManagementError } from '../src/domain/errors.ts';
+import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, isCancellation, TimeoutFailure } from '@temporalio/workflow';
+import { type ErrorJson, errorFromJson, FileManagementError, UploadError } from '../src/domain/errors.ts';
 
 /** What an activity or a child threw, as an error of ours again. Cancellation and everything unknown pass through. */
 export function fromFailure(error: unknown): unknown {
   if (isCancellation(error)) return error;
-  const cause = error instanceof ActivityFailure || error instanceof ChildWorkflowFailure ? error.cause : error;
+  let cause = error;
+  let step = 'a step';
+  while (cause instanceof ActivityFailure || cause instanceof ChildWorkflowFailure) {
+    if (cause instanceof ActivityFailure) step = cause.activityType;
+    cause = cause.cause;
+  }
+  if (cause instanceof TimeoutFailure)
+    return new UploadError(`${step} did not end in time (${cause.timeoutType}), however often it was tried`, {
+      code: 'timeout',
+      retryable: true,
+    });
   if (!(cause instanceof ApplicationFailure)) return error;
   const details = cause.details?.[0] as ErrorJson | undefined;
   if (details?.code === undefined) return error;
