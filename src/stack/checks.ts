@@ -4,8 +4,9 @@ import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { Config } from '../config/index.ts';
 import { messageOf } from '../domain/errors.ts';
+import { formatBytes } from '../domain/format.ts';
 import { type Check, failed, ok, warning } from './check.ts';
-import { freeBytes, LEAST_FREE_BYTES, mebibytes } from './disk.ts';
+import { freeBytes, LEAST_FREE_BYTES } from './disk.ts';
 import { statePaths } from './paths.ts';
 import { isFree, PORT_NAMES, readPorts } from './ports.ts';
 import { checkPostgres } from './postgres/check.ts';
@@ -71,16 +72,19 @@ async function checkTemporalBinary(cacheDir: string, env: Environment): Promise<
         'no `temporal` on the PATH or in the cache, and no Go to build one',
         'Install the Temporal CLI (https://docs.temporal.io/cli) or Go (https://go.dev/dl), or set TEMPORAL_ADDRESS.',
       )
-    : warning(name, `not installed yet; \`npx cutover up\` builds version ${TEMPORAL_VERSION} with ${go} in about 2–3 minutes, once`);
+    : warning(
+        name,
+        `not installed yet; \`npx cutover up\` builds version ${TEMPORAL_VERSION} with ${go} once, in 2–3 minutes on an idle machine`,
+      );
 }
 
 function checkDisk(stateDir: string): Check {
   let folder = stateDir;
   while (!existsSync(folder)) folder = dirname(folder);
   const free = freeBytes(folder);
-  const found = `${mebibytes(free)} MiB free in ${folder}`;
+  const found = `${formatBytes(free)} free in ${folder}`;
   return free < LEAST_FREE_BYTES
-    ? failed('Disk', found, `The stack needs ${mebibytes(LEAST_FREE_BYTES)} MiB: free some, or set CUTOVER_STATE_DIR to another disk.`)
+    ? failed('Disk', found, `The stack needs ${formatBytes(LEAST_FREE_BYTES)}: free some, or set CUTOVER_STATE_DIR to another disk.`)
     : ok('Disk', found);
 }
 

@@ -1,4 +1,5 @@
 import { statfsSync } from 'node:fs';
+import { formatBytes } from '../domain/format.ts';
 import { StackError } from './stack-error.ts';
 
 /** Below this, databases begin to fail in ways that are hard to understand. */
@@ -18,8 +19,6 @@ export function requireFreeDisk(folder: string): void {
   if (free < LEAST_FREE_BYTES)
     throw new StackError(
       'disk_full',
-      `Only ${mebibytes(free)} MiB are free in ${folder}; the stack needs ${mebibytes(LEAST_FREE_BYTES)} MiB. Free some, or set CUTOVER_STATE_DIR to a folder on another disk.`,
+      `Only ${formatBytes(free)} are free in ${folder}; the stack needs ${formatBytes(LEAST_FREE_BYTES)}. Free some, or set CUTOVER_STATE_DIR to a folder on another disk.`,
     );
 }
-
-export const mebibytes = (bytes: number): number => Math.floor(bytes / 1024 / 1024);

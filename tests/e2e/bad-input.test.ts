@@ -145,7 +145,7 @@ describe.runIf(mountable)('a full disk', { timeout: 60_000 }, () => {
       SUPABASE_URL: '',
       SUPABASE_SECRET_KEY: '',
     });
-    expect([code, stderr]).toEqual([2, expect.stringMatching(/Only \d+ MiB are free in .*CUTOVER_STATE_DIR/)]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/Only [\d.]+ \w+ are free in .*CUTOVER_STATE_DIR/)]);
     expect(readdirSync(path, { recursive: true }).filter((left) => !/^state(\/logs)?$/.test(String(left)))).toEqual([]);
   });
 });

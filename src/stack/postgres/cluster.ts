@@ -2,7 +2,8 @@ import { type ChildProcess, execFile } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { freeBytes, mebibytes } from '../disk.ts';
+import { formatBytes } from '../../domain/format.ts';
+import { freeBytes } from '../disk.ts';
 import { StackError } from '../stack-error.ts';
 import type { Placement } from './placement.ts';
 
@@ -77,7 +78,7 @@ async function initdb(placement: Placement, data: string, passwordFile: string, 
     if (signal.aborted) throw new StackError('stopped', 'The stack was stopped while it made its database');
     const said = (cause as { stderr?: string }).stderr?.trim() || String(cause);
     if (/No space left on device/.test(said))
-      throw new StackError('disk_full', `No space left in ${placement.home} (${mebibytes(freeBytes(placement.home))} MiB free)`, cause);
+      throw new StackError('disk_full', `No space left in ${placement.home} (${formatBytes(freeBytes(placement.home))} free)`, cause);
     throw new StackError('service_failed', `PostgreSQL could not make its data folder in ${placement.home}: ${said}`, cause);
   }
 }

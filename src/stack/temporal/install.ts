@@ -41,7 +41,9 @@ export async function downloadBySdk(path: string, context: BuildContext): Promis
 /** Builds the Temporal CLI from its sources. @throws StackError with the end of what Go said */
 export async function buildWithGo(go: string, path: string, context: BuildContext): Promise<void> {
   const { log } = context;
-  log(`No Temporal server is installed here: building version ${TEMPORAL_VERSION} with Go. This happens once and takes about 2–3 minutes.`);
+  log(
+    `No Temporal server is installed here: building version ${TEMPORAL_VERSION} with Go. This happens once and takes 2–3 minutes on an idle machine.`,
+  );
   const began = Date.now();
   const seconds = () => Math.round((Date.now() - began) / 1000);
   await inTemporaryFolder(path, async (folder) => {
