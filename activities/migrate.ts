@@ -18,9 +18,6 @@ export interface MigrateActivitiesDependencies {
   client: Client;
 }
 
-/** Files on one page: their names must fit into a payload of 2 MB even where each has 4,096 bytes. */
-const PAGE = 100;
-
 export function createMigrateActivities({ ledger, provider, source, client }: MigrateActivitiesDependencies) {
   return {
     /** Source, provider and ledger can be used now; else says what is wrong before anything is moved. Reads only. */
@@ -32,9 +29,9 @@ export function createMigrateActivities({ ledger, provider, source, client }: Mi
       });
     },
 
-    /** Reads only. */
-    async listFiles(from: MigrationSource, cursor: string | null): Promise<SourcePage> {
-      return await source(from).page(cursor, PAGE);
+    /** Reads only. A folder is read from its start for each page: few large ones are cheap, many small ones are not. */
+    async listFiles(from: MigrationSource, cursor: string | null, limit: number): Promise<SourcePage> {
+      return await source(from).page(cursor, limit);
     },
 
     /**

@@ -102,8 +102,8 @@ export async function migrate(input: MigrateInput): Promise<MigrationState> {
       if (stopping) return;
       const { cursor } = state;
       const page = await localFirst(
-        () => local.listFiles(input.source, cursor),
-        () => listing.listFiles(input.source, cursor),
+        () => local.listFiles(input.source, cursor, input.filesPerRun),
+        () => listing.listFiles(input.source, cursor, input.filesPerRun),
       );
       show(withPage(state, page));
       for (const file of page.items) {

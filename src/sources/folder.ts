@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { ValidationError } from '../domain/errors.ts';
 import type { SourceItem } from '../domain/migration-item.ts';
 import { fileError, isErrno } from './file-errors.ts';
-import type { Source } from './source.ts';
+import { type Source, startPage } from './source.ts';
 
 /** Names held at once while a folder is read: memory does not grow with the number of files in it. */
 const BATCH = 1000;
@@ -34,12 +34,11 @@ export function folderSource(root: string): Source {
       throw new ValidationError(`The folder ${root} holds no files: there is nothing to migrate.`, { code: 'source_empty' });
     },
     async page(cursor, limit) {
-      const items: SourceItem[] = [];
+      const page = startPage(limit);
       for await (const entry of walk(root, '', cursor === null ? [] : cursor.split('/'))) {
-        items.push(await item(root, entry));
-        if (items.length >= limit) return { items, next: entry.path };
+        if (page.add(await item(root, entry))) return { items: page.items, next: entry.path };
       }
-      return { items, next: null };
+      return { items: page.items, next: null };
     },
   };
 }

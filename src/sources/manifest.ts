@@ -6,7 +6,7 @@ import { messageOf, ValidationError } from '../domain/errors.ts';
 import type { SourceItem } from '../domain/migration-item.ts';
 import { fileError } from './file-errors.ts';
 import { type Row, readCsv, readJsonLines } from './manifest-rows.ts';
-import type { Source } from './source.ts';
+import { type Source, startPage } from './source.ts';
 
 /** What one line of a manifest may say. `path` is absolute, or relative to the manifest's folder. */
 const ManifestEntry = z.strictObject({
@@ -50,16 +50,15 @@ export function manifestSource(manifest: string): Source {
         throw new ValidationError(`The manifest ${manifest} names no files: there is nothing to migrate.`, { code: 'source_empty' });
     },
     async page(cursor, limit) {
-      const items: SourceItem[] = [];
+      const page = startPage(limit);
       try {
         for await (const row of rows(cursor === null ? 0 : Number(cursor))) {
-          items.push(await item(manifest, row));
-          if (items.length >= limit) return { items, next: String(row.nextOffset) };
+          if (page.add(await item(manifest, row))) return { items: page.items, next: String(row.nextOffset) };
         }
       } catch (error) {
         throw fileError(error, manifest);
       }
-      return { items, next: null };
+      return { items: page.items, next: null };
     },
   };
 }

@@ -6,6 +6,23 @@ export interface SourcePage {
   next: string | null;
 }
 
+/** A page is a payload of Temporal, of 2 MB at the most: it ends early where names are long. */
+const PAGE_CHARACTERS = 256 * 1024;
+
+/** Collects a page; `add` says whether it is full now. */
+export function startPage(limit: number) {
+  const items: SourceItem[] = [];
+  let characters = 0;
+  return {
+    items,
+    add(item: SourceItem): boolean {
+      items.push(item);
+      characters += item.path.length + (item.source?.path.length ?? 0) + JSON.stringify(item.reference ?? '').length;
+      return items.length >= limit || characters >= PAGE_CHARACTERS;
+    },
+  };
+}
+
 /** Where a migration's files come from. Listing is stateless: any worker can go on from a cursor. */
 export interface Source {
   /** Throws a ValidationError that says what is wrong with the source and what to do. */

@@ -83,6 +83,16 @@ describe('a folder', () => {
     expect(new Set(items.map((item) => item.key)).size).toBe(5_000);
   });
 
+  test('with long names comes in pages that Temporal can carry', async () => {
+    const long = Array.from({ length: 14 }, (_, at) => `${at}${'x'.repeat(240)}`).join('/');
+    for (let at = 0; at < 100; at += 1) put(`${long}/${at}`, '');
+    const { items, next } = await folderSource(root).page(null, 1_000);
+    expect(items.length).toBeLessThan(100);
+    expect(JSON.stringify(items).length).toBeLessThan(1_000_000);
+    expect(next).not.toBeNull();
+    expect(await all(folderSource(root), 1_000)).toHaveLength(100);
+  });
+
   test('has its links to files followed, and says so of what it cannot follow', async () => {
     put('file');
     put('folder/inside');
