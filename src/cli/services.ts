@@ -1,13 +1,6 @@
 import type { CutoverClient } from '../client/cutover-client.ts';
 import type { Config } from '../config/index.ts';
-import type { Ledger } from '../ledger/ledger.ts';
-import type { Provider } from '../providers/provider.ts';
-
-export interface Stores {
-  ledger: Ledger;
-  /** @throws ProviderNotFoundError */
-  provider: (name: string) => Provider;
-}
+import type { Stores } from '../manager/stores.ts';
 
 /** The world that commands act on, opened when one asks for it: `cutover config` needs no server. */
 export interface Services {

@@ -85,8 +85,8 @@ export interface Ledger {
   /** The file was read: retention counts from here. */
   touch(fileId: string): Promise<void>;
 
-  /** Marks every completed copy as deleted; purging comes later. The number of copies marked; 0 when held or referenced with keep. */
-  softDelete(fileId: string, reason: string): Promise<number>;
+  /** Marks every completed copy as deleted; purging comes later. The number of copies marked; 0 when held or referenced with keep; or, on request, by anybody. */
+  softDelete(fileId: string, reason: string, options?: { unreferencedOnly?: boolean }): Promise<number>;
   restore(fileId: string): Promise<number>;
   /**
    * Takes the right to delete the object at the provider. Null when the copy is not deleted, on hold, kept, purged or being purged,

@@ -82,7 +82,8 @@ export function createSupabaseLedger(options: SupabaseLedgerOptions): Ledger {
       await call('touch_file', { p_file_id: fileId }, Changed);
     },
 
-    softDelete: (fileId, reason) => call('soft_delete_file', { p_file_id: fileId, p_reason: storable(reason) }, Count),
+    softDelete: (fileId, reason, { unreferencedOnly = false } = {}) =>
+      call('soft_delete_file', { p_file_id: fileId, p_reason: storable(reason), p_unreferenced_only: unreferencedOnly }, Count),
     restore: (fileId) => call('restore_file', { p_file_id: fileId }, Count),
     beginPurge: (copyId, owner, leaseSeconds) =>
       call('begin_purge', { p_copy_id: copyId, p_owner: owner, p_lease_seconds: leaseSeconds }, CopyRow.nullable()),

@@ -49,7 +49,7 @@ export async function deleteFile(
   for (const reference of given) await ledger.deleteReference(reference.id);
   const heldBy = references.filter((reference) => !given.includes(reference));
   if (heldBy.length > 0) return { references: given.length, copies: 0, purged: 0, heldBy };
-  const copies = await ledger.softDelete(file.id, reason);
+  const copies = await ledger.softDelete(file.id, reason, { unreferencedOnly: true });
   const purged = purge ? await purgeCopies(file, signal, { ledger, provider }) : 0;
   return { references: given.length, copies, purged, heldBy };
 }

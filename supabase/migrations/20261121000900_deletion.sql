@@ -1,6 +1,6 @@
 -- Deleting in two steps: marked first (and taken back until the purge begins), purged at the provider later.
 
-create function public.soft_delete_file(p_file_id uuid, p_reason text) returns integer
+create function public.soft_delete_file(p_file_id uuid, p_reason text, p_unreferenced_only boolean default false) returns integer
 language plpgsql set search_path = '' as $$
 declare
   v_file_id uuid := public.lock_file(p_file_id);
@@ -9,13 +9,16 @@ begin
   if public.is_on_hold(v_file_id) or public.is_kept(v_file_id) then
     return 0;
   end if;
+  if p_unreferenced_only and exists (select from public.file_references r where r.file_id = v_file_id) then
+    return 0;
+  end if;
   update public.provider_file_uploads set deleted_at = clock_timestamp(), deletion_reason = p_reason
   where file_id = v_file_id and upload_status = 'completed' and deleted_at is null;
   get diagnostics v_count = row_count;
   return v_count;
 end $$;
 comment on function public.soft_delete_file is
-  'Marks every completed copy of a file as deleted; how many. 0 when it is on hold or somebody keeps it. Uploads under way go on.';
+  'Marks every completed copy of a file as deleted; how many. 0 when it is on hold or somebody keeps it (or, where asked, holds it in any way). Uploads under way go on.';
 
 create function public.soft_delete_copy(p_copy_id uuid, p_reason text) returns boolean
 language plpgsql set search_path = '' as $$

@@ -71,6 +71,14 @@ export function describeHolding(on: { ledger: Ledger }): void {
   });
 
   describe('deleting', () => {
+    it('stop a deletion by a person, who may have overlooked one that retention would pass over', async () => {
+      const { fileId } = await stored(on.ledger);
+      const { id } = await on.ledger.addReference(fileId, reference({ keep: 'expire' }));
+      expect(await on.ledger.softDelete(fileId, 'asked for', { unreferencedOnly: true })).toBe(0);
+      await on.ledger.deleteReference(id);
+      expect(await on.ledger.softDelete(fileId, 'asked for', { unreferencedOnly: true })).toBe(1);
+    });
+
     it('is refused while somebody keeps the file', async () => {
       const { fileId } = await stored(on.ledger);
       const held = await on.ledger.addReference(fileId, reference({ keep: 'keep' }));

@@ -175,9 +175,10 @@ export function createMemoryLedger(): Ledger {
       fileOf(fileId).accessedAt = now();
     },
 
-    async softDelete(fileId, deletionReason) {
+    async softDelete(fileId, deletionReason, { unreferencedOnly = false } = {}) {
       fileOf(fileId);
       if (held(fileId) || kept(fileId)) return 0;
+      if (unreferencedOnly && references.some((reference) => reference.fileId === fileId)) return 0;
       const marked = copies.filter((copy) => copy.fileId === fileId && copy.status === 'completed' && copy.deletedAt === null);
       for (const copy of marked) set(copy, { deletedAt: now(), deletionReason });
       return marked.length;
