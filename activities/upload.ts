@@ -3,8 +3,8 @@ import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activit
 import { UploadError } from '../src/domain/errors.ts';
 import type { FileContent } from '../src/domain/models.ts';
 import { type Claimed, uploadFile } from '../src/domain/upload-file.ts';
-import type { Claim, Ledger } from '../src/ledger/ledger.ts';
-import type { UploadStepFunctions, UploadTarget } from '../src/manager/upload-steps.ts';
+import type { Ledger } from '../src/ledger/ledger.ts';
+import type { Busy, UploadStepFunctions, UploadTarget } from '../src/manager/upload-steps.ts';
 import { type UploadInput, type UploadResult, uploadWorkflowId } from '../workflows/contract.ts';
 import { heartbeating } from './heartbeat.ts';
 import { nextTurn, TURN_MS } from './turn.ts';
@@ -56,7 +56,7 @@ export function createUploadActivities({ steps, ledger }: UploadActivitiesDepend
       return await heartbeating(undefined, () => steps.hash(input.source, target, { signal: cancellationSignal() }));
     },
 
-    async claimContent(input: UploadInput, content: FileContent): Promise<Claim> {
+    async claimContent(input: UploadInput, content: FileContent): Promise<Claimed | Busy> {
       return await steps.claim(content, targetOf(input));
     },
 
@@ -120,7 +120,8 @@ function targetOf(input: UploadInput): UploadTarget {
     namespace: input.namespace,
     reference: input.reference,
     owner: uploadWorkflowId(input.idempotencyKey),
-    idempotencyKey: input.idempotencyKey,
+    // The run belongs to it: `cutover upload` of the same file has the same key tomorrow, and is a duplicate then.
+    idempotencyKey: `${input.idempotencyKey} ${activityInfo().workflowExecution?.runId}`,
     leaseSeconds: input.settings.leaseSeconds,
     onDuplicate: input.onDuplicate,
   };

@@ -1,9 +1,9 @@
 import { FileManagementError, UploadError } from './errors.ts';
 import type { FileContent, FileOperationResult, Verification } from './models.ts';
 
-/** A copy that is there, or that we alone are to make. */
+/** A copy that is there (`byUs`: an earlier attempt of this very upload made it), or that we alone are to make. */
 export type Claimed =
-  | { outcome: 'completed'; fileId: string; copyId: string; providerFileId: string; idempotencyKey: string }
+  | { outcome: 'completed'; fileId: string; copyId: string; providerFileId: string; byUs: boolean }
   | { outcome: 'claimed'; fileId: string; copyId: string; attempts: number; lastErrorCode: string | null };
 
 /** The four steps of one file, and what goes with them. A workflow gives activities for them; a test or a batch gives plain functions. */
@@ -65,7 +65,7 @@ async function uploadOnce(steps: UploadSteps, options: { provider: string; verif
   }
   if (options.verify !== 'none') await steps.verify(content, claim, providerFileId);
   return {
-    outcome: claim.outcome === 'completed' ? 'deduplicated' : 'uploaded',
+    outcome: claim.outcome === 'completed' && !claim.byUs ? 'deduplicated' : 'uploaded',
     fileId: claim.fileId,
     ...content,
     provider: options.provider,

@@ -19,6 +19,7 @@ export interface UploadTarget {
   namespace: Namespace;
   reference: NewReference;
   owner: string;
+  /** Of this one upload: a copy that was made under it is our own. */
   idempotencyKey: string;
   leaseSeconds: number;
   /** Whether a content that is there already is the answer, or an error. */
@@ -35,6 +36,9 @@ export interface StoreContext extends StepContext {
   checkpoint?: unknown;
   onCheckpoint?: (checkpoint: unknown) => void;
 }
+
+/** Somebody else sends the content now. */
+export type Busy = Extract<Claim, { outcome: 'busy' }>;
 
 export interface UploadStepsDependencies {
   ledger: Ledger;
@@ -56,7 +60,7 @@ export function createUploadSteps({ ledger, provider, limits }: UploadStepsDepen
     },
 
     /** Asks the database who is to send this content. Throws DuplicateFileError where duplicates are not to be reused. */
-    async claim(content: FileContent, target: UploadTarget): Promise<Claim> {
+    async claim(content: FileContent, target: UploadTarget): Promise<Claimed | Busy> {
       const { name, account } = provider(target.provider);
       const claim = await ledger.claim({
         provider: name,
@@ -69,14 +73,15 @@ export function createUploadSteps({ ledger, provider, limits }: UploadStepsDepen
         idempotencyKey: target.idempotencyKey,
         leaseSeconds: target.leaseSeconds,
       });
-      // What an earlier attempt of this very upload has completed is no duplicate.
-      const another = claim.outcome === 'completed' && claim.idempotencyKey !== target.idempotencyKey;
-      if (another && target.onDuplicate === 'error')
+      if (claim.outcome !== 'completed') return claim;
+      const { idempotencyKey, ...completed } = claim;
+      const byUs = idempotencyKey === target.idempotencyKey;
+      if (!byUs && target.onDuplicate === 'error')
         throw new DuplicateFileError(`${target.reference.name} is there already as ${claim.fileId} (ON_DUPLICATE=error)`, {
           code: 'duplicate',
           provider: name,
         });
-      return claim;
+      return { ...completed, byUs };
     },
 
     /** Sends the bytes and answers the provider's id. An earlier attempt's object is found and taken where its size fits. */

@@ -42,7 +42,7 @@ describe("a migration's totals", () => {
   });
 
   test('say how many copies were checked, and in which way', () => {
-    const ended = [failed, ...(["none", "stored", "download"] as const).map((verified) => ({ ...arrived, verified }))];
+    const ended = [failed, ...(['none', 'stored', 'download'] as const).map((verified) => ({ ...arrived, verified }))];
     const { totals } = ended.reduce(withItem, startMigration(0));
     expect(totals).toMatchObject({ verifiedStored: 1, verifiedDownload: 1 });
   });

@@ -5,7 +5,7 @@ import { type Claimed, type UploadSteps, uploadFile } from '../../src/domain/upl
 
 const content: FileContent = { sha256: 'a'.repeat(64), sizeBytes: 3, mimeType: 'text/plain' };
 const claimed: Claimed = { outcome: 'claimed', fileId: 'f', copyId: 'c', attempts: 1, lastErrorCode: null };
-const completed: Claimed = { outcome: 'completed', fileId: 'f', copyId: 'c', providerFileId: 'there', idempotencyKey: 'another' };
+const completed: Claimed = { outcome: 'completed', fileId: 'f', copyId: 'c', providerFileId: 'there', byUs: false };
 
 /** Steps that note what was called; each can be replaced. */
 function recorded(over: Partial<UploadSteps> = {}) {
@@ -54,6 +54,11 @@ describe('the four steps of one file', () => {
     const { calls, steps } = recorded({ claim: async () => completed });
     expect(await uploadFile(steps, options)).toMatchObject({ outcome: 'deduplicated', providerFileId: 'there' });
     expect(calls).toEqual(['hash', 'claim', 'record']);
+  });
+
+  test('are told as an upload when an earlier attempt of the very same one got as far as the record', async () => {
+    const { steps } = recorded({ claim: async () => ({ ...completed, byUs: true }) });
+    expect(await uploadFile(steps, options)).toMatchObject({ outcome: 'uploaded', providerFileId: 'there' });
   });
 
   test('give the claim up when the provider fails for good, and pass its error on', async () => {
