@@ -80,7 +80,7 @@ async function play(
       }
       return content;
     },
-    claimContent: async () => ({ outcome: 'completed', fileId: id, copyId: id, providerFileId: 'o', byUs: false}),
+    claimContent: async () => ({ outcome: 'completed', fileId: id, copyId: id, providerFileId: 'o', byUs: false }),
     recordUpload: async () => true,
     async recordItems(_id, items) {
       await options.recording?.(play);
