@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 /** What Linux says of a process. Seconds of CPU and bytes of memory. */
 export function cpuSeconds(pid: number): number {
@@ -6,6 +6,24 @@ export function cpuSeconds(pid: number): number {
     .replace(/^.*\) /s, '')
     .split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** Of a process and its children, who are those of today: PostgreSQL has one for each connection. */
+export function cpuSecondsWithChildren(pid: number): number {
+  const children = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && parentOf(Number(name)) === pid);
+  return [pid, ...children.map(Number)].reduce((sum, id) => sum + cpuSeconds(id), 0);
+}
+
+function parentOf(pid: number): number | null {
+  try {
+    return Number(
+      readFileSync(`/proc/${pid}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ')[1],
+    );
+  } catch {
+    return null; // it has just ended
+  }
 }
 
 const status = (pid: number, field: string) =>

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import type { CutoverClient } from '../../src/client/cutover-client.ts';
-import { cpuSeconds, median } from './processes.ts';
+import { cpuSecondsWithChildren, median } from './processes.ts';
 import { type Bench, onStack } from './running-stack.ts';
 
 const ROUNDS = 5;
@@ -83,15 +83,15 @@ function uploader({ client, folder }: { client: CutoverClient; folder: string },
 
 /** CPU of each process, for one run of ours or theirs, in ms. */
 function costs({ pid }: Bench, worker: number) {
-  const pids = { temporal: pid('temporal'), worker, client: process.pid, supabase: pid('supabase') };
+  const pids = { temporal: pid('temporal'), worker, supabase: pid('supabase'), postgres: pid('postgres') };
   const total: Record<string, number> = {};
   let runs = 0;
   return {
     async during<T>(run: () => Promise<T>): Promise<T> {
-      const before = Object.values(pids).map(cpuSeconds);
+      const before = Object.values(pids).map(cpuSecondsWithChildren);
       const result = await run();
       Object.entries(pids).forEach(([name, id], at) => {
-        total[name] = (total[name] ?? 0) + cpuSeconds(id) - (before[at] as number);
+        total[name] = (total[name] ?? 0) + cpuSecondsWithChildren(id) - (before[at] as number);
       });
       runs += UPLOADS;
       return result;
