@@ -24,7 +24,15 @@ export interface UploadSettings {
   activityTimeoutMs: number;
   /** How long a claim lasts without being renewed. */
   leaseSeconds: number;
+  /**
+   * Task queue of the activities that send bytes to this provider: it has a rate that all workers share. Absent: they go with the
+   * others, as fast as they can. (A local activity would pass the rate by: there are none for such a provider.)
+   */
+  providerQueue?: string;
 }
+
+/** Each provider that has a rate has a queue of its own. */
+export const providerQueue = (taskQueue: string, provider: string) => `${taskQueue}-${provider}`;
 
 export interface UploadInput {
   idempotencyKey: string;
@@ -41,8 +49,14 @@ export type UploadResult = FileOperationResult;
 
 export const uploadWorkflowId = (idempotencyKey: string) => `upload:${idempotencyKey}`;
 
-/** Where a migration's files come from. Paths are absolute and must be visible to the workers. */
-export type MigrationSource = { kind: 'folder'; root: string } | { kind: 'manifest'; path: string };
+/**
+ * Where a migration's files come from. Paths are absolute and must be visible to the workers. `under`: only ids that begin so
+ * (`bucket/folder/` at a storage); null is all that the configuration names.
+ */
+export type MigrationSource =
+  | { kind: 'folder'; root: string }
+  | { kind: 'manifest'; path: string }
+  | { kind: 'provider'; provider: string; under: string | null };
 
 export interface MigrateInput {
   migrationId: string;

@@ -18,6 +18,7 @@ import {
 import {
   cancelSignal,
   type MigrateInput,
+  type MigrationSource,
   migrateWorkflowId,
   pauseSignal,
   resumeSignal,
@@ -34,6 +35,12 @@ import { uploadSettings } from './settings.ts';
 
 export type NewUpload = Omit<UploadInput, 'settings'>;
 export type NewMigration = Pick<MigrateInput, 'source' | 'provider' | 'concurrency' | 'verify'> & { migrationId?: string };
+
+/** For people: what a migration reads. */
+function describeSource(source: MigrationSource): string {
+  if (source.kind === 'folder') return source.root;
+  return source.kind === 'manifest' ? source.path : `provider:${source.provider}${source.under === null ? '' : `/${source.under}`}`;
+}
 
 /** An id that sorts by time and names nothing: ids are stored in plain text. */
 export function newMigrationId(now: Date): string {
@@ -103,7 +110,7 @@ export function createClient(client: Client, config: Pick<Config, 'temporal' | '
           // One report for each id: a second run under the same id would mix with the first one's.
           workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
           taskQueue,
-          staticSummary: `${rest.source.kind === 'folder' ? rest.source.root : rest.source.path} → ${rest.provider}`.slice(0, 200),
+          staticSummary: `${describeSource(rest.source)} → ${rest.provider}`.slice(0, 200),
           args: [{ ...rest, migrationId, settings, filesPerRun: 500 } satisfies MigrateInput],
         }),
       );

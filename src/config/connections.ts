@@ -17,6 +17,48 @@ const CONNECTIONS = [
     required: [],
     belongings: ['TEMPORAL_TLS', 'TEMPORAL_TLS_SERVER_CA_CERT_PATH', 'TEMPORAL_TLS_SERVER_NAME', 'TEMPORAL_UI_URL'],
   },
+  {
+    server: 'Kimi',
+    address: 'KIMI_BASE_URL',
+    credentials: ['KIMI_API_KEY'],
+    required: [],
+    belongings: [],
+  },
+  {
+    server: 'GLM',
+    address: 'GLM_BASE_URL',
+    credentials: ['GLM_API_KEY'],
+    required: [],
+    belongings: [],
+  },
+  {
+    server: 'OpenAI',
+    address: 'OPENAI_BASE_URL',
+    credentials: ['OPENAI_API_KEY'],
+    required: [],
+    belongings: [],
+  },
+  {
+    server: 'Anthropic',
+    address: 'ANTHROPIC_BASE_URL',
+    credentials: ['ANTHROPIC_API_KEY'],
+    required: [],
+    belongings: [],
+  },
+  {
+    server: 'Gemini',
+    address: 'GEMINI_BASE_URL',
+    credentials: ['GEMINI_API_KEY'],
+    required: [],
+    belongings: [],
+  },
+  {
+    server: 'S3',
+    address: 'S3_ENDPOINT',
+    credentials: ['S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY', 'S3_SESSION_TOKEN'],
+    required: [],
+    belongings: [],
+  },
 ] as const;
 
 export interface Paired {

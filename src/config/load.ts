@@ -7,6 +7,7 @@ import { type Found, find, type Layer, type Origin, readDotenv } from './layers.
 import { nearMisses } from './near-misses.ts';
 import { operationsSchema } from './operations.ts';
 import { ConfigError, type Problem } from './problem.ts';
+import { providersSchema } from './providers.ts';
 import { logSchema, stackSchema, workerSchema } from './runtime.ts';
 import { infoOf, type SettingInfo } from './setting.ts';
 import { supabaseSchema } from './supabase.ts';
@@ -38,6 +39,7 @@ export function concerns({ env, cwd }: ConfigSource) {
     temporal: temporalSchema(cwd),
     supabase: supabaseSchema(),
     files: filesSchema(),
+    providers: providersSchema(),
     operations: operationsSchema(),
     worker: workerSchema(),
     stack: stackSchema(cwd, { stateDir: resolve(cwd, '.cutover'), cacheDir: join(cache, 'cutover') }),

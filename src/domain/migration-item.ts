@@ -17,7 +17,7 @@ export interface SourceItem {
 
 type Named = Pick<SourceItem, 'path' | 'sizeBytes'>;
 
-const nothing = { sha256: null, fileId: null, providerFileId: null, verified: 'none', errorCode: null, error: null } as const;
+const nothing = { sha256: null, fileId: null, providerFileId: null, verified: 'none', errorCode: null, error: null, sourceProvider: null, sourceId: null } as const;
 
 /** The report's line for a file that arrived. */
 export function arrivedItem(

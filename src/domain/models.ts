@@ -75,6 +75,8 @@ export const FileCopy = z.object({
   deletedAt: Timestamp.nullable(),
   deletionReason: z.string().nullable(),
   purgedAt: Timestamp.nullable(),
+  /** When the provider itself drops the object. */
+  expiresAt: Timestamp.nullable().default(null),
   legalHold: z.boolean(),
   needsReview: z.boolean(),
   updatedAt: Timestamp,
@@ -102,16 +104,29 @@ export const FileOperationResult = z.object({
 });
 export type FileOperationResult = z.infer<typeof FileOperationResult>;
 
-/**
- * Where a worker finds the bytes: never the bytes themselves. `path` is absolute and must be visible to the workers;
- * size and time are as they were when the file was listed.
- */
-export const FileSource = z.object({
+/** A file that workers can see: `path` is absolute; size and time are as they were when it was listed. */
+export const PathSource = z.object({
   kind: z.literal('path'),
   path: z.string().min(1),
   sizeBytes: Bytes,
   modifiedMs: z.number(),
 });
+export type PathSource = z.infer<typeof PathSource>;
+
+/** An object at a provider: a file of an account, an object in a bucket. */
+export const ObjectSource = z.object({
+  kind: z.literal('object'),
+  provider: z.string().min(1),
+  id: z.string().min(1),
+  sizeBytes: Bytes,
+  /** As the provider shows it; it tells the type where the provider does not. */
+  name: z.string().min(1),
+  mimeType: z.string().nullable(),
+});
+export type ObjectSource = z.infer<typeof ObjectSource>;
+
+/** Where a worker finds the bytes: never the bytes themselves. */
+export const FileSource = z.discriminatedUnion('kind', [PathSource, ObjectSource]);
 export type FileSource = z.infer<typeof FileSource>;
 
 /** One line of a migration's report. `path` is relative to the source's root. */
@@ -125,5 +140,8 @@ export const MigrationItem = z.object({
   verified: Verification,
   errorCode: z.string().nullable(),
   error: z.string().nullable(),
+  /** Where it came from a provider: which, and its id there. */
+  sourceProvider: z.string().nullable().default(null),
+  sourceId: z.string().nullable().default(null),
 });
 export type MigrationItem = z.infer<typeof MigrationItem>;

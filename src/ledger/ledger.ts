@@ -41,6 +41,48 @@ export interface FileListing extends FileRecord {
   copies: Pick<FileCopy, 'provider' | 'status' | 'providerFileId'>[];
 }
 
+/** What is at a provider, as far as the ledger knows: copies that are there or on their way, not yet purged. */
+export interface Usage {
+  purpose: string;
+  files: number;
+  bytes: number;
+}
+
+/** How a provider looks from one process. The latest word of each process is kept; `cutover providers` shows them. */
+export interface ProviderState {
+  provider: string;
+  account: string;
+  /** Which process says so: `<host>:<pid>`. */
+  reporter: string;
+  circuit: 'closed' | 'open' | 'half_open';
+  lastErrorCode: string | null;
+  lastError: string | null;
+  lastErrorAt: string | null;
+  /** Set by the database when it is reported. */
+  updatedAt: string;
+}
+
+/** Where something that moved is now. `oldId` is what it was called before: the path of a folder's file, the id at a provider. */
+export interface IdMapping {
+  migrationId: string;
+  oldId: string;
+  sourceProvider: string | null;
+  path: string;
+  fileId: string;
+  provider: string | null;
+  providerFileId: string | null;
+  sha256: string | null;
+  sizeBytes: number;
+}
+
+/** When an arm of a tool was last used. */
+export interface Traffic {
+  tool: string;
+  arm: string;
+  lastAt: string;
+  operations: number;
+}
+
 /**
  * What exists where. The database decides every race: each method is one statement or one function in SQL.
  * Errors are LedgerError (unreachable: retryable; refused or schema missing: not), FileNotFoundError and ValidationError.
@@ -56,14 +98,20 @@ export interface Ledger {
    * Marks the copy as there. Idempotent. False when the claim was lost to somebody else who has not completed it. True also when
    * somebody else completed it: where ids do not follow from the content, claim again to learn which object counts.
    */
-  complete(copyId: string, owner: string, providerFileId: string): Promise<boolean>;
+  complete(copyId: string, owner: string, providerFileId: string, expiresAt?: string | null): Promise<boolean>;
   /** Gives the claim up. Does nothing when it is no longer the owner's or the copy is completed. */
   fail(copyId: string, owner: string, errorCode: string): Promise<void>;
   /** A completed copy turned out to be damaged or gone: claims send it again and are told this code until one completes it. */
   invalidate(copyId: string, errorCode: string): Promise<void>;
 
   /** The end of an upload in one transaction: `complete` and, where that is true, `addReference`. Idempotent. */
-  record(claim: Pick<Claim, 'fileId' | 'copyId'>, owner: string, providerFileId: string, reference: NewReference): Promise<boolean>;
+  record(
+    claim: Pick<Claim, 'fileId' | 'copyId'>,
+    owner: string,
+    providerFileId: string,
+    reference: NewReference,
+    expiresAt?: string | null,
+  ): Promise<boolean>;
   /**
    * Idempotent: the same holder, tool and name for the same file is the same reference; what was once kept stays kept. Takes a
    * deletion back whose purge has not begun: the file has a holder again.
@@ -80,6 +128,10 @@ export interface Ledger {
   filesByName(name: string, limit: number): Promise<FileRecord[]>;
   /** All rows, also failed and deleted ones. */
   copies(fileId: string): Promise<FileCopy[]>;
+  /** The completed, undeleted copy that stands on this object, and its file; null where the ledger does not know it. */
+  copyByProviderId(provider: string, account: string, providerFileId: string): Promise<{ file: FileRecord; copy: FileCopy } | null>;
+  /** What an account holds, by purpose. */
+  usage(provider: string, account: string): Promise<Usage[]>;
   /** Files with at least one live copy outside of the shadow namespace, by id; at most 20 names of each, the oldest. */
   list(page: Page): Promise<FileListing[]>;
   /** The file was read: retention counts from here. */
@@ -96,8 +148,21 @@ export interface Ledger {
   completePurge(copyId: string, owner: string): Promise<void>;
   failPurge(copyId: string, owner: string, errorCode: string): Promise<void>;
 
+  reportProviderState(state: Omit<ProviderState, 'updatedAt'>): Promise<void>;
+  /** Of the last day, the newest first. */
+  providerStates(): Promise<ProviderState[]>;
+  /** Of every tool and arm since that time, from the operation outcomes. @param since ISO 8601 */
+  traffic(since: string): Promise<Traffic[]>;
+
   /** Idempotent by (migration, path). */
   recordMigrationItems(migrationId: string, items: readonly MigrationItem[]): Promise<void>;
   /** By path in byte order; `after` is the last path. */
   migrationItems(migrationId: string, page: Page & { status?: MigrationItem['status'] }): Promise<MigrationItem[]>;
+  /**
+   * The view `id_map`: each item of a migration that arrived, with the id that works now at the provider that it went to (null where
+   * that copy is gone). By old id in byte order within each migration; `after` is the last row's `cursor`.
+   */
+  idMap(page: Page & { migrationId?: string }): Promise<(IdMapping & { cursor: string })[]>;
+  /** What an old id is now, of the newest migration that moved it; null when none did. */
+  resolveId(oldId: string): Promise<IdMapping | null>;
 }

@@ -33,7 +33,7 @@ export async function* planMigration(
       const status = planned.has(sha256) || there !== null ? 'deduplicated' : 'uploaded';
       planned.add(sha256);
       const { fileId = null, providerFileId = null } = there ?? {};
-      return { path: file.path, sizeBytes, status, sha256, fileId, providerFileId, verified: 'none', errorCode: null, error: null };
+      return { path: file.path, sizeBytes, status, sha256, fileId, providerFileId, verified: 'none', errorCode: null, error: null, sourceProvider: null, sourceId: null };
     } catch (error) {
       if (error instanceof ValidationError || !signal.aborted) return failedItem(file, error);
       throw error;

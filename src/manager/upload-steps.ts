@@ -52,6 +52,7 @@ export function createUploadSteps({ ledger, provider, limits }: UploadStepsDepen
   return {
     /** Reads the file once. Throws what a person must know of it: gone, unreadable, too large, not allowed. */
     async hash(source: FileSource, target: { provider: string; name: string }, context: StepContext): Promise<FileContent> {
+      if (source.kind !== 'path') throw new TypeError('not yet');
       checkExtension(source.path, limits);
       checkSize(source.path, source.sizeBytes, limits, provider(target.provider));
       const { sha256, sizeBytes } = await hashFile(source, context);
@@ -84,7 +85,7 @@ export function createUploadSteps({ ledger, provider, limits }: UploadStepsDepen
       return { ...completed, byUs };
     },
 
-    /** Sends the bytes and answers the provider's id. An earlier attempt's object is found and taken where its size fits. */
+    /** Sends the bytes and answers the provider's id. An earlier attempt's object is found and taken where it is whole. */
     async store(
       source: FileSource,
       content: FileContent,
@@ -92,12 +93,8 @@ export function createUploadSteps({ ledger, provider, limits }: UploadStepsDepen
       target: UploadTarget,
       context: StoreContext,
     ): Promise<string> {
+      if (source.kind !== 'path') throw new TypeError('not yet');
       const to = provider(target.provider);
-      if (claim.attempts > 1 && claim.lastErrorCode !== 'verification_failed') {
-        const id = to.idOf(content.sha256, target.namespace);
-        const left = id === null ? null : await to.info(id, context.signal);
-        if (left !== null && left.sizeBytes === content.sizeBytes) return left.id;
-      }
       const stored = await to.upload({
         ...content,
         body: {
@@ -106,6 +103,9 @@ export function createUploadSteps({ ledger, provider, limits }: UploadStepsDepen
         },
         purpose: target.reference.purpose,
         namespace: target.namespace,
+        name: target.reference.name,
+        marker: claim.copyId,
+        retried: claim.attempts > 1 && claim.lastErrorCode !== 'verification_failed',
         ...context,
       });
       return stored.id;

@@ -31,13 +31,18 @@ export interface ErrorAnswer {
   word: string;
   message: string;
   retryAfterMs: number | undefined;
+  /** What the other side itself says of a retry (`x-should-retry`), where it does. */
+  shouldRetry?: boolean | undefined;
 }
 
 interface Rule {
   code: string;
   kind: FailureKind;
   retryable: boolean;
+  /** In the vendor's word or message. */
   words?: RegExp;
+  /** The vendor's word as a whole: numbers would be found in many a message. */
+  word?: RegExp;
   status?: (status: number) => boolean;
 }
 
@@ -47,6 +52,17 @@ const is =
     wanted.includes(status);
 
 const RULES: readonly Rule[] = [
+  // GLM's 1113 comes as 429, and no waiting fills an account.
+  {
+    code: 'insufficient_balance',
+    kind: 'refused',
+    retryable: false,
+    word: /^(1113|insufficient_quota|exceeded_current_quota_error|billing_error)$/,
+  },
+  // Kimi's three kinds of 400 differ in their message alone.
+  { code: 'quota_exceeded', kind: 'refused', retryable: false, words: /exceeded the max file count|storage limit exceeded|QuotaExceeded/i },
+  { code: 'file_empty', kind: 'invalid', retryable: false, words: /File size is zero|file is empty/i },
+  { code: 'not_downloadable', kind: 'invalid', retryable: false, words: /file_not_downloadable|not allowed to download/i },
   {
     code: 'insufficient_storage',
     kind: 'refused',
@@ -54,7 +70,7 @@ const RULES: readonly Rule[] = [
     words: /\bENOSPC\b|InsufficientStorage|no space left on device|disk[ _]full/i,
     status: is(507),
   },
-  { code: 'file_too_large', kind: 'invalid', retryable: false, words: /EntityTooLarge|Payload too large/i, status: is(413) },
+  { code: 'file_too_large', kind: 'invalid', retryable: false, words: /EntityTooLarge|Payload too large|File size is too large|request_too_large/i, status: is(413, 435) },
   { code: 'unsupported_media_type', kind: 'invalid', retryable: false, words: /invalid_?mime_?type/i, status: is(415) },
   { code: 'range_not_satisfiable', kind: 'invalid', retryable: false, words: /invalid_?range/i, status: is(416) },
   { code: 'bucket_not_found', kind: 'refused', retryable: false, words: /NoSuchBucket|Bucket not found/i },
@@ -63,10 +79,11 @@ const RULES: readonly Rule[] = [
     code: 'unauthorized',
     kind: 'refused',
     retryable: false,
-    words: /InvalidJWT|AccessDenied|ExpiredToken|SignatureDoesNotMatch|Invalid API key/i,
-    status: is(401, 403),
+    words: /InvalidJWT|AccessDenied|ExpiredToken|SignatureDoesNotMatch|InvalidAccessKeyId|Invalid API key|API key not valid|API_KEY_INVALID/i,
+    word: /^100[0-4]$/,
+    status: is(401, 403, 434),
   },
-  { code: 'rate_limited', kind: 'unavailable', retryable: true, words: /SlowDown|too_many_connections/i, status: is(429) },
+  { code: 'rate_limited', kind: 'unavailable', retryable: true, words: /SlowDown|too_many_connections/i, word: /^130[2-5]$/, status: is(429) },
   { code: 'locked', kind: 'unavailable', retryable: true, words: /ResourceLocked|LockTimeout/, status: is(423) },
   { code: 'not_supported', kind: 'refused', retryable: false, words: /FeatureNotEnabled|NotSupported/, status: is(405, 501, 505) },
   { code: 'conflict', kind: 'unavailable', retryable: true, status: is(409) },
@@ -80,12 +97,15 @@ const RULES: readonly Rule[] = [
 /** What an error answer means. */
 export function classifyAnswer(answer: ErrorAnswer): Failure {
   const said = `${answer.word} ${answer.message}`;
-  const rule = RULES.find((each) => each.words?.test(said) || each.status?.(answer.status)) as Rule;
+  const rule = RULES.find(
+    (each) => each.words?.test(said) || each.word?.test(answer.word) || each.status?.(answer.status),
+  ) as Rule;
+  const retryable = answer.shouldRetry ?? rule.retryable;
   return {
     kind: rule.kind,
     code: rule.code,
-    retryable: rule.retryable,
-    retryAfterMs: rule.retryable ? answer.retryAfterMs : undefined,
+    retryable,
+    retryAfterMs: retryable ? answer.retryAfterMs : undefined,
     detail: `${answer.message} (HTTP ${[answer.status, answer.word].filter(Boolean).join(' ')})`.trim(),
   };
 }
@@ -137,22 +157,40 @@ export function classifySocket(error: unknown): Failure | null {
   return null;
 }
 
+/** The headers of an error answer that say something of a retry. */
+export interface RetryHeaders {
+  'retry-after'?: string | undefined;
+  /** OpenAI: in ms. */
+  'retry-after-ms'?: string | undefined;
+  'x-should-retry'?: string | undefined;
+}
+
 /**
  * Reads an error body of any vendor: `{statusCode, error, message, code}` (Supabase), `{error: {type, code, message}}` (OpenAI,
- * Kimi, Anthropic), `{code, message}`; anything else is quoted.
+ * Kimi, Anthropic, GLM), `{error: {code, status, message}}` (Gemini), `{code, message}`; anything else is quoted.
  */
-export function readErrorAnswer(status: number, retryAfter: string | undefined, text: string, nowMs: number): ErrorAnswer {
+export function readErrorAnswer(status: number, headers: RetryHeaders, text: string, nowMs: number): ErrorAnswer {
   const body = parseObject(text);
   const inner = typeof body.error === 'object' && body.error !== null ? (body.error as Record<string, unknown>) : {};
   const inside = Number(body.statusCode);
-  const word = [body.code, inner.code, inner.type, body.error].find((each) => typeof each === 'string' && each !== '');
+  // A number below 1000 repeats the status (Gemini); GLM's own begin there.
+  const word = [body.code, inner.code, inner.status, inner.type, body.error]
+    .map((each) => (typeof each === 'number' && each >= 1000 ? String(each) : each))
+    .find((each) => typeof each === 'string' && each !== '');
   const message = [body.message, inner.message, body.msg].find((each) => typeof each === 'string' && each !== '');
   return {
     status: status >= 400 && inside >= 400 && inside < 600 ? inside : status,
     word: (word as string | undefined) ?? '',
     message: oneLine((message as string | undefined) ?? (text.trimStart().startsWith('<') ? 'answered with a web page' : text)),
-    retryAfterMs: parseRetryAfter(retryAfter, nowMs),
+    retryAfterMs: retryAfterOf(headers, nowMs),
+    shouldRetry: headers['x-should-retry'] === undefined ? undefined : headers['x-should-retry'] === 'true',
   };
+}
+
+function retryAfterOf(headers: RetryHeaders, nowMs: number): number | undefined {
+  const ms = headers['retry-after-ms'];
+  const exact = ms === undefined ? undefined : parseRetryAfter(String(Number(ms) / 1000), nowMs);
+  return exact ?? parseRetryAfter(headers['retry-after'], nowMs);
 }
 
 /** RFC 9110, 10.2.3: seconds or a date. In ms, at most RETRY_AFTER_CAP_MS; undefined when absent or unreadable. */

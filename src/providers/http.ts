@@ -52,6 +52,9 @@ export interface HttpOptions {
   speaker: Speaker;
 }
 
+/** An error says what it has to say in so much. */
+const ERROR_BYTES = 64 * 1024;
+
 /**
  * HTTP for providers. Bytes go by undici.request, because global fetch keeps the body of a streamed request in memory.
  * Redirects are not followed: they would carry credentials away. Timeouts are the watchdog's alone.
@@ -78,20 +81,28 @@ export function createHttp({ base, headers, speaker }: HttpOptions): Http {
       throw source.error ?? error;
     }
   }
-  async function textOf(answer: Dispatcher.ResponseData, watchdog: Watchdog): Promise<string> {
+  async function textOf(answer: Dispatcher.ResponseData, watchdog: Watchdog, atMost = Number.POSITIVE_INFINITY): Promise<string> {
     const chunks: Buffer[] = [];
+    let bytes = 0;
     for await (const chunk of answer.body) {
       watchdog.touch();
       chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes >= atMost) break;
     }
     return Buffer.concat(chunks).toString('utf8');
   }
   async function refuse(answer: Dispatcher.ResponseData, request: Exchange, watchdog: Watchdog): Promise<never> {
     // The connection may break while the error's body is read; its status says enough.
-    const text = await textOf(answer, watchdog).catch(() => '');
+    const text = await textOf(answer, watchdog, ERROR_BYTES).catch(() => '');
     request.signal.throwIfAborted();
-    const retryAfter = answer.headers['retry-after'];
-    const error = readErrorAnswer(answer.statusCode, Array.isArray(retryAfter) ? retryAfter[0] : retryAfter, text, Date.now());
+    const one = (name: string) => [answer.headers[name]].flat()[0];
+    const headers = {
+      'retry-after': one('retry-after'),
+      'retry-after-ms': one('retry-after-ms'),
+      'x-should-retry': one('x-should-retry'),
+    };
+    const error = readErrorAnswer(answer.statusCode, headers, text, Date.now());
     throw errorFrom(classifyAnswer(error), request.operation, speaker);
   }
   /** What a thrown error means: the caller's abort first, then an error made where its cause was known, then limits, then sockets. */

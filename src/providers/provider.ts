@@ -1,3 +1,4 @@
+import type { Capabilities } from '../domain/capabilities.ts';
 import type { Namespace } from '../domain/models.ts';
 
 /** The bytes to send: can be opened again for a retry, and knows its length before the first byte. */
@@ -7,26 +8,76 @@ export interface UploadBody {
   open(offset: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
 
-export interface UploadRequest {
-  body: UploadBody;
+/** What tells one object from all others. */
+export interface ObjectIdentity {
+  /**
+   * The ledger's id of this copy (a UUID). A vendor that makes its own ids carries it in the name, so that an object whose answer
+   * was lost is found again. A storage goes by the content alone.
+   */
+  marker: string;
   sha256: string;
-  mimeType: string;
-  purpose: string;
+  sizeBytes: number;
   namespace: Namespace;
+  /** One of the vendor's own where it has some (`choosePurpose`). */
+  purpose: string;
+}
+
+export interface UploadRequest extends Omit<ObjectIdentity, 'sizeBytes'> {
+  body: UploadBody;
+  /** What the caller calls the file: any text. */
+  name: string;
+  mimeType: string;
+  /** An earlier attempt may have left the object: it is looked for before a byte is sent. */
+  retried: boolean;
   signal: AbortSignal;
-  /** Called with the bytes that the provider has taken so far; throttled by the caller. */
+  /** Called with the bytes that the provider has taken so far; throttled by the provider. */
   onProgress?: (sentBytes: number) => void;
   /** What an earlier attempt left by `onCheckpoint`, to go on from there. Opaque to everybody else. */
   checkpoint?: unknown;
   onCheckpoint?: (checkpoint: unknown) => void;
 }
 
-/** An object as the provider tells of it. `id` is what the ledger keeps as `provider_file_id`. */
+/** An object as the provider tells of it; null is what it does not tell. `id` is what the ledger keeps as `provider_file_id`. */
 export interface StoredObject {
   id: string;
   sizeBytes: number;
   mimeType: string | null;
   createdAt: string | null;
+  /** The name that the provider shows. */
+  name: string | null;
+  purpose: string | null;
+  /** Lower-case hex. */
+  sha256: string | null;
+  /** When the provider will drop it. */
+  expiresAt: string | null;
+  /** Whether this object's original can be read back, where it says so itself. */
+  downloadable: boolean | null;
+}
+
+/** A stored object of which no more is known than this. */
+export const storedObjectOf = (known: Pick<StoredObject, 'id' | 'sizeBytes'> & Partial<StoredObject>): StoredObject => ({
+  mimeType: null,
+  createdAt: null,
+  name: null,
+  purpose: null,
+  sha256: null,
+  expiresAt: null,
+  downloadable: null,
+  ...known,
+});
+
+export interface StoredPage {
+  objects: StoredObject[];
+  /** Hand this in as `after` to go on behind this page, also in another process; null where nothing is known to follow. */
+  next: string | null;
+}
+
+export interface ListOptions {
+  /** Only ids that begin so: `bucket/folder/` at a storage. Absent: all that the configuration names (its bucket, its account). */
+  under?: string | undefined;
+  /** A page's `next`. */
+  after?: string | null | undefined;
+  signal: AbortSignal;
 }
 
 export interface Download {
@@ -34,15 +85,6 @@ export interface Download {
   mimeType: string | null;
   /** Throws a retryable DownloadError when the connection breaks or fewer bytes come than were announced. */
   chunks: AsyncIterable<Uint8Array>;
-}
-
-export interface Capabilities {
-  /** Largest file in bytes. */
-  maxFileBytes: number;
-  /** Whether the original bytes can be read back. */
-  downloads: boolean;
-  /** Whether part of an object can be read. */
-  ranges: boolean;
 }
 
 /**
@@ -54,18 +96,50 @@ export interface Provider {
   /** Which account of the vendor: copies in two accounts are two copies. Never a secret. */
   readonly account: string;
   readonly capabilities: Capabilities;
+  /** Only of storages that have buckets. */
+  readonly buckets?: BucketStore;
   /** Resolves when the provider can take files now (address, credentials, bucket); else throws what is wrong and what to do. */
   check(signal: AbortSignal): Promise<void>;
-  /** Idempotent: the same content again, at once or later, is the same object. Verifies what it sent by length and SHA-256. */
+  /**
+   * Refuses what its capabilities do not allow before a byte is read. Never leaves two objects for one marker: where an answer is
+   * lost, it looks before it sends again. Verifies what it sent by length and SHA-256.
+   */
   upload(request: UploadRequest): Promise<StoredObject>;
-  /** @param range first and last byte, inclusive. Throws FileNotFoundError. */
+  /** @param range first and last byte, inclusive. Throws FileNotFoundError, and ValidationError `not_downloadable`. */
   download(id: string, options: { signal: AbortSignal; range?: { first: number; last: number } }): Promise<Download>;
   /** Null when there is no such object. */
   info(id: string, signal: AbortSignal): Promise<StoredObject | null>;
+  /** The object that an upload of this identity has made, where there is one whole: the way to see whether a content is there. */
+  find(identity: ObjectIdentity, signal: AbortSignal): Promise<StoredObject | null>;
   /** The id under which this content is (or would be) stored, where it follows from the content; else null. */
   idOf(sha256: string, namespace: Namespace): string | null;
   /** False when there was nothing to delete. */
   delete(id: string, signal: AbortSignal): Promise<boolean>;
-  /** Page by page; never holds a whole account. */
-  list(options: { prefix?: string; signal: AbortSignal }): AsyncIterable<StoredObject[]>;
+  /** Page by page; never holds a whole account, and never gives an object twice, whatever the vendor's pages do. */
+  list(options: ListOptions): AsyncIterable<StoredPage>;
+}
+
+export interface Bucket {
+  name: string;
+  /** Null: the vendor does not tell. */
+  public: boolean | null;
+  createdAt: string | null;
+  /** In bytes; null: none of its own. */
+  maxFileBytes: number | null;
+  /** Null: all. */
+  allowedMimeTypes: string[] | null;
+}
+
+export type BucketSettings = Partial<Pick<Bucket, 'public' | 'maxFileBytes' | 'allowedMimeTypes'>>;
+
+/** Buckets of a storage. Errors as of the provider; codes `bucket_not_found`, `bucket_exists`, `bucket_not_empty`, `not_supported`. */
+export interface BucketStore {
+  list(signal: AbortSignal): Promise<Bucket[]>;
+  /** Private where nothing else is said. */
+  create(name: string, settings: BucketSettings, signal: AbortSignal): Promise<void>;
+  update(name: string, settings: BucketSettings, signal: AbortSignal): Promise<void>;
+  /** Deletes every object, page by page. The number of them. */
+  empty(name: string, signal: AbortSignal, onProgress?: (deleted: number) => void): Promise<number>;
+  /** Refuses a bucket that is not empty. */
+  delete(name: string, signal: AbortSignal): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import { ValidationError } from '../domain/errors.ts';
-import type { StoredObject } from './provider.ts';
+import { type StoredObject, storedObjectOf } from './provider.ts';
 
 export interface ObjectAddress {
   bucket: string;
@@ -37,10 +37,11 @@ export interface ObjectInfo {
 
 /** Supabase Storage tells size and type at the top, Supabase Lite below `metadata`. */
 export function storedObject(id: string, info: ObjectInfo): StoredObject {
-  return {
+  return storedObjectOf({
     id,
     sizeBytes: Number(info.size ?? info.metadata?.size ?? info.metadata?.contentLength),
     mimeType: info.content_type ?? info.metadata?.mimetype ?? null,
     createdAt: info.created_at ?? null,
-  };
+    name: id.split('/').at(-1) ?? null,
+  });
 }

@@ -1,10 +1,11 @@
+import { refusalOf, storageCapabilities } from '../domain/capabilities.ts';
 import { FileManagementError, ValidationError } from '../domain/errors.ts';
 import { objectKey } from '../domain/object-key.ts';
 import { readBody } from './body-reader.ts';
 import { resumingDownload } from './download.ts';
 import { createHttp } from './http.ts';
 import { counted, throttledProgress } from './progress.ts';
-import type { Provider, StoredObject, UploadRequest } from './provider.ts';
+import { type ObjectIdentity, type Provider, type StoredObject, storedObjectOf, type UploadRequest } from './provider.ts';
 import { type RetryPolicy, withRetries } from './retry.ts';
 import { createBuckets } from './supabase-buckets.ts';
 import { listObjects } from './supabase-list.ts';
@@ -144,7 +145,7 @@ export function createSupabaseStorage(options: SupabaseStorageOptions): Provider
   /** Answers to uploads do not tell a size. A body sent as one buffer under its exact length needs no second look. */
   async function verified(id: string, request: UploadRequest): Promise<StoredObject> {
     const { body, mimeType, signal } = request;
-    if (body.sizeBytes <= BUFFERED_BYTES) return { id, sizeBytes: body.sizeBytes, mimeType, createdAt: null };
+    if (body.sizeBytes <= BUFFERED_BYTES) return storedObjectOf({ id, sizeBytes: body.sizeBytes, mimeType });
     const stored = await info(id, signal);
     if (stored?.sizeBytes === body.sizeBytes) return stored;
     if (stored !== null) await remove(id, signal);
@@ -152,20 +153,25 @@ export function createSupabaseStorage(options: SupabaseStorageOptions): Provider
     throw http.failure('upload', { kind: 'broken', code: 'size_mismatch', retryable: true, detail });
   }
 
+  const capabilities = storageCapabilities(maxFileBytes);
+  async function find({ sha256, namespace, sizeBytes }: ObjectIdentity, signal: AbortSignal): Promise<StoredObject | null> {
+    const found = await info(`${bucket}/${objectKey(sha256, namespace)}`, signal);
+    return found?.sizeBytes === sizeBytes ? found : null;
+  }
+
   return {
     name: 'supabase',
     account: options.account ?? `${url.host}/${bucket}`,
-    capabilities: { maxFileBytes, downloads: true, ranges: true },
+    capabilities,
 
     check: (signal) => buckets.ensure(bucket, signal),
 
     async upload(request) {
-      const { body, signal } = request;
-      if (body.sizeBytes > maxFileBytes)
-        throw new ValidationError(
-          `The file has ${body.sizeBytes} bytes; supabase takes at most ${maxFileBytes}. Raise MAX_FILE_SIZE_MB or leave it out`,
-          { code: 'file_too_large', provider: 'supabase' },
-        );
+      const { body, signal, name, purpose, sha256, namespace, marker, retried } = request;
+      const refusal = refusalOf('supabase', capabilities, purpose, { name, sizeBytes: body.sizeBytes });
+      if (refusal !== null) throw refusal;
+      const left = retried ? await find({ marker, sha256, namespace, purpose, sizeBytes: body.sizeBytes }, signal) : null;
+      if (left !== null) return left;
       const id = `${bucket}/${objectKey(request.sha256, request.namespace)}`;
       const onProgress = throttledProgress(request.onProgress);
       const again = { ...retryTransfer(body.sizeBytes), only: 'size_mismatch' };
@@ -189,9 +195,13 @@ export function createSupabaseStorage(options: SupabaseStorageOptions): Provider
       }),
 
     info,
+    find,
     idOf: (sha256, namespace) => `${bucket}/${objectKey(sha256, namespace)}`,
     delete: remove,
-    list: ({ prefix = '', signal }) => listObjects({ bucket, prefix, signal, http, limits, retry }),
+    list({ under = `${bucket}/`, after = null, signal }) {
+      const [, from = '', prefix = ''] = /^([^/]*)\/?(.*)$/s.exec(under) ?? [];
+      return listObjects({ bucket: from, prefix, after, signal, http, limits, retry });
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { UploadError, ValidationError } from '../domain/errors.ts';
-import type { FileSource } from '../domain/models.ts';
+import type { PathSource } from '../domain/models.ts';
 import { fileError } from './file-errors.ts';
 
 /** FACTS: two buffers of 1 MiB, read while the other is hashed, reach what OpenSSL can. */
@@ -28,7 +28,7 @@ async function openFile(path: string, signal: AbortSignal): Promise<FileHandle> 
 
 /** Reads all of a file once. Memory: two buffers, whatever the size. */
 export async function hashFile(
-  source: FileSource,
+  source: PathSource,
   options: { signal: AbortSignal; onProgress?: (bytes: number) => void },
 ): Promise<{ sha256: string; sizeBytes: number }> {
   const handle = await openFile(source.path, options.signal);

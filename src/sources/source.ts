@@ -17,7 +17,7 @@ export function startPage(limit: number) {
     items,
     add(item: SourceItem): boolean {
       items.push(item);
-      characters += item.path.length + (item.source?.path.length ?? 0) + JSON.stringify(item.reference ?? '').length;
+      characters += item.path.length + JSON.stringify(item.source ?? '').length + JSON.stringify(item.reference ?? '').length;
       return items.length >= limit || characters >= PAGE_CHARACTERS;
     },
   };

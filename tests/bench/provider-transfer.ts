@@ -23,6 +23,9 @@ const request = (more: Pick<UploadRequest, 'body' | 'sha256'>): UploadRequest =>
   mimeType: 'application/octet-stream',
   purpose: 'storage',
   namespace: 'live',
+  name: 'bench.bin',
+  marker: '00000000-0000-0000-0000-000000000000',
+  retried: false,
   signal,
   ...more,
 });

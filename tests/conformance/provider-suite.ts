@@ -216,7 +216,7 @@ export function describeProvider(name: string, open: (maxFileBytes: number) => P
       for (let first = 0; first < uploads.length; first += 25)
         await Promise.all(uploads.slice(first, first + 25).map((upload) => provider.upload(upload)));
       const ids: string[] = [];
-      for await (const page of provider.list({ prefix: 'shadow/', signal }))
+      for await (const page of provider.list({ under: scope('shadow/'), signal }))
         for (const { id, sizeBytes } of page) {
           ids.push(id);
           expect(sizeBytes).toBeGreaterThan(0);

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { UploadBody, UploadRequest } from '../../src/providers/provider.ts';
 
 export const MIB = 1024 * 1024;
@@ -59,6 +59,9 @@ export function uploadOf(sizeBytes: number, seed: number, more: Partial<UploadRe
     sha256: sha256Of(pattern(sizeBytes, seed)),
     mimeType: 'application/octet-stream',
     purpose: 'storage',
+    name: 'file.bin',
+    marker: randomUUID(),
+    retried: false,
     namespace: 'live',
     signal: new AbortController().signal,
     ...more,

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import { refusalOf, storageCapabilities } from '../../src/domain/capabilities.ts';
 import { FileNotFoundError, UploadError, ValidationError } from '../../src/domain/errors.ts';
 import { objectKey } from '../../src/domain/object-key.ts';
-import type { Provider, StoredObject } from '../../src/providers/provider.ts';
+import { type Provider, type StoredObject, storedObjectOf } from '../../src/providers/provider.ts';
 
 interface Held {
   bytes: Buffer;
@@ -41,7 +42,9 @@ export function createMemoryProvider(options: MemoryProviderOptions = {}): Memor
     if (error !== undefined) throw error;
   };
   const idOf = (sha256: string, namespace: 'live' | 'shadow') => `memory/${objectKey(sha256, namespace)}`;
-  const stored = (id: string, { bytes, mimeType, createdAt }: Held): StoredObject => ({ id, sizeBytes: bytes.length, mimeType, createdAt });
+  const stored = (id: string, { bytes, mimeType, createdAt }: Held): StoredObject =>
+    storedObjectOf({ id, sizeBytes: bytes.length, mimeType, createdAt, name: id.split('/').at(-1) ?? null });
+  const capabilities = storageCapabilities(maxFileBytes);
   const valid = (id: string) => {
     if (!/^[^/]+(\/[^/]+)+$/.test(id) || /\/\.\.?(\/|$)/.test(id))
       throw new ValidationError(`${JSON.stringify(id)} is no id of a file in memory`, { code: 'invalid_id', provider: name });
@@ -50,7 +53,7 @@ export function createMemoryProvider(options: MemoryProviderOptions = {}): Memor
   return {
     name,
     account,
-    capabilities: { maxFileBytes, downloads: true, ranges: true },
+    capabilities,
     objects,
     counts,
     failNext: (method, error) => failures.set(method, [...(failures.get(method) ?? []), error]),
@@ -65,13 +68,10 @@ export function createMemoryProvider(options: MemoryProviderOptions = {}): Memor
       begin('check', signal);
     },
 
-    async upload({ body, sha256, mimeType, namespace, signal, onProgress }) {
+    async upload({ body, sha256, mimeType, namespace, name: fileName, purpose, signal, onProgress }) {
       begin('upload', signal);
-      if (body.sizeBytes > maxFileBytes)
-        throw new ValidationError(`The file has ${body.sizeBytes} bytes; ${name} takes at most ${maxFileBytes}`, {
-          code: 'file_too_large',
-          provider: name,
-        });
+      const refusal = refusalOf(name, capabilities, purpose, { name: fileName, sizeBytes: body.sizeBytes });
+      if (refusal !== null) throw refusal;
       counts.uploads += 1;
       const chunks: Uint8Array[] = [];
       for await (const chunk of body.open(0, signal)) {
@@ -108,18 +108,26 @@ export function createMemoryProvider(options: MemoryProviderOptions = {}): Memor
       return held === undefined ? null : stored(id, held);
     },
 
+    async find({ sha256, namespace, sizeBytes }, signal) {
+      begin('info', signal);
+      const held = objects.get(idOf(sha256, namespace));
+      return held?.bytes.length === sizeBytes ? stored(idOf(sha256, namespace), held) : null;
+    },
+
     async delete(id, signal) {
       begin('delete', signal);
       valid(id);
       return objects.delete(id);
     },
 
-    async *list({ prefix = '', signal }) {
+    async *list({ under = 'memory/', after = null, signal }) {
       begin('list', signal);
-      const ids = [...objects.keys()].filter((id) => id.startsWith(`memory/${prefix}`)).sort();
+      const ids = [...objects.keys()].filter((id) => id.startsWith(under) && id > (after ?? '')).sort();
       for (let first = 0; first < ids.length; first += pageSize) {
         signal.throwIfAborted();
-        yield ids.slice(first, first + pageSize).map((id) => stored(id, objects.get(id) as Held));
+        const page = ids.slice(first, first + pageSize);
+        const next = first + pageSize < ids.length ? (page.at(-1) ?? null) : null;
+        yield { objects: page.map((id) => stored(id, objects.get(id) as Held)), next };
       }
     },
   };

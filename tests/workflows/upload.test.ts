@@ -79,8 +79,8 @@ describe('an upload', () => {
     expect(file?.id).toBe(results[0]?.fileId);
     expect(await cutover.stores.ledger.copies(file?.id ?? '')).toHaveLength(1);
     const listed: string[] = [];
-    for await (const page of cutover.stores.provider('supabase').list({ prefix: `live/${sha256(content).slice(0, 2)}/`, signal }))
-      listed.push(...page.map(({ id }) => id).filter((id) => id.endsWith(sha256(content))));
+    for await (const page of cutover.stores.provider('supabase').list({ under: `cutover/live/${sha256(content).slice(0, 2)}/`, signal }))
+      listed.push(...page.objects.map(({ id }) => id).filter((id) => id.endsWith(sha256(content))));
     expect(listed).toHaveLength(1);
   }, 120_000);
 

@@ -1,0 +1,37 @@
+import { FileManagementError } from '../domain/errors.ts';
+import type { Operation } from './failure.ts';
+import type { Http } from './http.ts';
+import type { Limits } from './watchdog.ts';
+
+/**
+ * A `fetch` for a vendor's SDK that goes through our transport, so that its small calls have the same classification, limits and
+ * abort as the bytes. The SDK's own retries are to be off.
+ */
+export function sdkFetch(http: Http, call: { base: URL; operation: Operation; signal: AbortSignal; limits: Limits }): typeof fetch {
+  const root = call.base.pathname.replace(/\/+$/, '');
+  return async (input, init = {}) => {
+    const url = new URL(input instanceof Request ? input.url : input);
+    const answer = await http.call({
+      operation: call.operation,
+      method: (init.method ?? 'GET').toUpperCase() as 'GET',
+      path: url.pathname.slice(root.length) + url.search,
+      headers: typeof init.body === 'string' ? { 'content-type': 'application/json' } : {},
+      ...(typeof init.body === 'string' ? { body: init.body } : {}),
+      signal: call.signal,
+      limits: call.limits,
+    });
+    const headers = Object.entries(answer.headers).flatMap(([name, value]) => [value ?? []].flat().map((each) => [name, each] as [string, string]));
+    return new Response(answer.status === 204 ? null : answer.text, { status: answer.status, headers });
+  };
+}
+
+/** What our transport threw inside an SDK's call, which the SDK has wrapped. */
+export async function unwrapped<T>(call: Promise<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    signal.throwIfAborted();
+    for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) if (cause instanceof FileManagementError) throw cause;
+    throw error;
+  }
+}
