@@ -11,7 +11,8 @@ const rate = (vendor: string, perSecond: number | null) =>
     about: `Uploads a second to ${vendor}, all workers together; unset: as fast as they go`,
     default: perSecond,
   });
-const key = (about: string, alias?: string) => setting(text(), { about, default: null, secret: true, ...(alias === undefined ? {} : { alias }) });
+const key = (about: string, alias?: string) =>
+  setting(text(), { about, default: null, secret: true, ...(alias === undefined ? {} : { alias }) });
 const bytes = (megabytes: number) => Math.max(1, Math.round(megabytes * MIB));
 
 /** Where files can go beside Supabase Storage. A provider is there when its key (S3: its bucket) is set. */
@@ -68,7 +69,10 @@ export function providersSchema() {
       about: 'Larger files (MiB) go in parts, which another worker can go on with',
       default: 64,
     }),
-    S3_PART_SIZE_MB: setting(float({ min: 5, max: 5120 }), { about: 'Size of a part in MiB; larger where 10,000 would not do', default: 16 }),
+    S3_PART_SIZE_MB: setting(float({ min: 5, max: 5120 }), {
+      about: 'Size of a part in MiB; larger where 10,000 would not do',
+      default: 16,
+    }),
     S3_UPLOADS_PER_SECOND: rate('S3', null),
 
     SUPABASE_MAX_FILE_SIZE_MB: setting(float({ min: 0.000001, max: 5_242_880 }), {
@@ -96,7 +100,8 @@ export function providersSchema() {
   const schema = variables.transform((v, context) => {
     if ((v.S3_ACCESS_KEY_ID === null) !== (v.S3_SECRET_ACCESS_KEY === null)) {
       const missing = v.S3_ACCESS_KEY_ID === null ? 'S3_ACCESS_KEY_ID' : 'S3_SECRET_ACCESS_KEY';
-      if (v.S3_BUCKET !== null) context.addIssue({ code: 'custom', path: [missing], message: 'must be set too: an access key has two parts' });
+      if (v.S3_BUCKET !== null)
+        context.addIssue({ code: 'custom', path: [missing], message: 'must be set too: an access key has two parts' });
     }
     return {
       kimi: {

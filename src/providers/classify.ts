@@ -70,7 +70,13 @@ const RULES: readonly Rule[] = [
     words: /\bENOSPC\b|InsufficientStorage|no space left on device|disk[ _]full/i,
     status: is(507),
   },
-  { code: 'file_too_large', kind: 'invalid', retryable: false, words: /EntityTooLarge|Payload too large|File size is too large|request_too_large/i, status: is(413, 435) },
+  {
+    code: 'file_too_large',
+    kind: 'invalid',
+    retryable: false,
+    words: /EntityTooLarge|Payload too large|File size is too large|request_too_large/i,
+    status: is(413, 435),
+  },
   { code: 'unsupported_media_type', kind: 'invalid', retryable: false, words: /invalid_?mime_?type/i, status: is(415) },
   { code: 'range_not_satisfiable', kind: 'invalid', retryable: false, words: /invalid_?range/i, status: is(416) },
   { code: 'bucket_not_found', kind: 'refused', retryable: false, words: /NoSuchBucket|Bucket not found/i },
@@ -79,11 +85,19 @@ const RULES: readonly Rule[] = [
     code: 'unauthorized',
     kind: 'refused',
     retryable: false,
-    words: /InvalidJWT|AccessDenied|ExpiredToken|SignatureDoesNotMatch|InvalidAccessKeyId|Invalid API key|API key not valid|API_KEY_INVALID/i,
+    words:
+      /InvalidJWT|AccessDenied|ExpiredToken|SignatureDoesNotMatch|InvalidAccessKeyId|Invalid API key|API key not valid|API_KEY_INVALID/i,
     word: /^100[0-4]$/,
     status: is(401, 403, 434),
   },
-  { code: 'rate_limited', kind: 'unavailable', retryable: true, words: /SlowDown|too_many_connections/i, word: /^130[2-5]$/, status: is(429) },
+  {
+    code: 'rate_limited',
+    kind: 'unavailable',
+    retryable: true,
+    words: /SlowDown|too_many_connections/i,
+    word: /^130[2-5]$/,
+    status: is(429),
+  },
   { code: 'locked', kind: 'unavailable', retryable: true, words: /ResourceLocked|LockTimeout/, status: is(423) },
   { code: 'not_supported', kind: 'refused', retryable: false, words: /FeatureNotEnabled|NotSupported/, status: is(405, 501, 505) },
   { code: 'conflict', kind: 'unavailable', retryable: true, status: is(409) },
@@ -97,9 +111,7 @@ const RULES: readonly Rule[] = [
 /** What an error answer means. */
 export function classifyAnswer(answer: ErrorAnswer): Failure {
   const said = `${answer.word} ${answer.message}`;
-  const rule = RULES.find(
-    (each) => each.words?.test(said) || each.word?.test(answer.word) || each.status?.(answer.status),
-  ) as Rule;
+  const rule = RULES.find((each) => each.words?.test(said) || each.word?.test(answer.word) || each.status?.(answer.status)) as Rule;
   const retryable = answer.shouldRetry ?? rule.retryable;
   return {
     kind: rule.kind,

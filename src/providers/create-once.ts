@@ -17,7 +17,15 @@ export interface CreateOnce {
 }
 
 /** After these nothing can have been stored. */
-const NOTHING_STORED = new Set(['rate_limited', 'circuit_open', 'connection_refused', 'host_not_found', 'unreachable', 'connect_timeout', 'tls']);
+const NOTHING_STORED = new Set([
+  'rate_limited',
+  'circuit_open',
+  'connection_refused',
+  'host_not_found',
+  'unreachable',
+  'connect_timeout',
+  'tls',
+]);
 
 /**
  * Makes one object at a vendor that makes its own ids. After an attempt whose end is not known it looks for what that one may have

@@ -20,7 +20,9 @@ export function sdkFetch(http: Http, call: { base: URL; operation: Operation; si
       signal: call.signal,
       limits: call.limits,
     });
-    const headers = Object.entries(answer.headers).flatMap(([name, value]) => [value ?? []].flat().map((each) => [name, each] as [string, string]));
+    const headers = Object.entries(answer.headers).flatMap(([name, value]) =>
+      [value ?? []].flat().map((each) => [name, each] as [string, string]),
+    );
     return new Response(answer.status === 204 ? null : answer.text, { status: answer.status, headers });
   };
 }

@@ -51,13 +51,21 @@ async function* listFolder(request: ListRequest, folder: string, startsWith: str
     const entries = await page(request, folder, startsWith, offset);
     let objects: StoredObject[] = [];
     let at = offset;
-    const out = (): StoredPage => ({ objects: objects.splice(0), next: `${at}:${request.bucket}/${folder}${entries[at - offset - 1]?.name}` });
+    const out = (): StoredPage => ({
+      objects: objects.splice(0),
+      next: `${at}:${request.bucket}/${folder}${entries[at - offset - 1]?.name}`,
+    });
     for (const entry of entries) {
       const isLast = cursor !== null && entry.name === last;
       if (entry.id === null && entry.name.startsWith(startsWith)) {
         if (objects.length > 0) yield out();
         objects = [];
-        yield* listFolder(request, `${folder}${entry.name}/`, '', isLast && below.length > 0 ? { path: below, offset: cursor.offset } : null);
+        yield* listFolder(
+          request,
+          `${folder}${entry.name}/`,
+          '',
+          isLast && below.length > 0 ? { path: below, offset: cursor.offset } : null,
+        );
       } else if (entry.name.startsWith(startsWith) && !(isLast && below.length === 0)) {
         objects.push(storedObject(request.bucket, folder, entry));
       }
@@ -94,7 +102,8 @@ function readCursor({ after, bucket }: ListRequest, folder: string): Cursor | nu
   if (after === null) return null;
   const [, offset, id = ''] = /^(\d+):(.+)$/s.exec(after) ?? [];
   const top = `${bucket}/${folder}`;
-  if (!id.startsWith(top)) throw new ValidationError('The place to go on from is none of this listing', { code: 'invalid_cursor', provider: 'supabase' });
+  if (!id.startsWith(top))
+    throw new ValidationError('The place to go on from is none of this listing', { code: 'invalid_cursor', provider: 'supabase' });
   return { path: id.slice(top.length).split('/'), offset: Number(offset) };
 }
 

@@ -5,7 +5,8 @@ import { DownloadError, FileManagementError, ProviderUnavailableError, UploadErr
 import type { Provider } from '../../src/providers/provider.ts';
 import { drain, freshSeed, MIB, pattern, uploadOf } from '../support/bodies.ts';
 import { type Fault, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
-import { dropBucket, freshBucket, SHORT, supabase, supabaseProvider } from '../support/supabase-provider.ts';
+import { dropBucket, freshBucket, supabase, supabaseProvider } from '../support/supabase-provider.ts';
+import { SHORT } from '../support/timeouts.ts';
 
 const signal = new AbortController().signal;
 const bucket = freshBucket();

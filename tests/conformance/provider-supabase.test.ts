@@ -1,33 +1,29 @@
-import { startFaultProxy } from '../support/fault-proxy.ts';
+import type { SupabaseStorageOptions } from '../../src/providers/supabase-storage.ts';
 import { dropBucket, freshBucket, supabase, supabaseProvider } from '../support/supabase-provider.ts';
 import { startTusGateway } from '../support/supabase-tus-gateway.ts';
-import { describeProvider } from './provider-suite.ts';
+import { type Connection, describeProvider, type VendorUnderTest } from './provider-suite.ts';
 
-describeProvider('Supabase Storage, embedded', async (maxFileBytes) => {
+function supabaseVendor(url: string, more: Partial<SupabaseStorageOptions>, close: () => Promise<void>): VendorUnderTest {
   const bucket = freshBucket();
-  return { provider: supabaseProvider({ bucket, maxFileBytes }), close: () => dropBucket(bucket) };
-});
-
-describeProvider('Supabase Storage, through a proxy', async (maxFileBytes) => {
-  const bucket = freshBucket();
-  const proxy = await startFaultProxy(supabase().url);
   return {
-    provider: supabaseProvider({ url: proxy.url, bucket, maxFileBytes }),
+    url,
+    connect: ({ key, onSurplus: _, ...connection }: Connection = {}) =>
+      supabaseProvider({ url, bucket, ...more, ...connection, ...(key === 'wrong' ? { secretKey: 'sb_secret_wrong' } : {}) }),
+    isUpload: ({ method, path }) =>
+      (method === 'POST' && path.startsWith(`/storage/v1/object/${bucket}/`)) ||
+      (method === 'PATCH' && path.startsWith('/storage/v1/upload/resumable/')),
+    isDownload: ({ method, path }) => method === 'GET' && path.startsWith(`/storage/v1/object/${bucket}/`),
+    isInfo: ({ path }) => path.startsWith('/storage/v1/object/info/'),
     async close() {
-      await proxy.close();
+      await close();
       await dropBucket(bucket);
     },
   };
-});
+}
 
-describeProvider('Supabase Storage, with resumable uploads', async (maxFileBytes) => {
-  const bucket = freshBucket();
+describeProvider('Supabase Storage, embedded', async () => supabaseVendor(supabase().url, {}, async () => {}));
+
+describeProvider('Supabase Storage, with resumable uploads', async () => {
   const gateway = await startTusGateway(supabase().url, supabase().secretKey);
-  return {
-    provider: supabaseProvider({ url: gateway.url, bucket, maxFileBytes, tusThresholdBytes: 0 }),
-    async close() {
-      await gateway.close();
-      await dropBucket(bucket);
-    },
-  };
+  return supabaseVendor(gateway.url, { tusThresholdBytes: 0 }, () => gateway.close());
 });

@@ -12,6 +12,8 @@ export type Fault =
   | { kind: 'reset-answer'; afterBytes: number }
   /** The server does its work; nobody hears of it. */
   | { kind: 'drop-answer' }
+  /** The connection breaks, and the server gets the request only when the next one of its kind comes, just before it. */
+  | { kind: 'commit-with-next' }
   /** The request is read, and never answered. */
   | { kind: 'hang' }
   /** The request's body is not read any more after so many bytes. */
@@ -44,9 +46,11 @@ export interface FaultProxy {
   close(): Promise<void>;
 }
 
-/** An HTTP proxy in front of a real server that misbehaves on demand. */
-export async function startFaultProxy(target: string): Promise<FaultProxy> {
+/** An HTTP proxy in front of a real server that misbehaves on demand. `keepHost`: for requests whose host is signed. */
+export async function startFaultProxy(target: string, { keepHost = false } = {}): Promise<FaultProxy> {
   const upstream = new URL(target);
+  /** Requests that the server is yet to get. */
+  const held: { match: (request: { method: string; path: string }) => boolean; send: () => Promise<void> }[] = [];
   const plans: { match: (request: { method: string; path: string }) => boolean; faults: Fault[] }[] = [];
   const seen: SeenRequest[] = [];
   const agent = new http.Agent({ keepAlive: true });
@@ -59,9 +63,29 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     response.on('close', () => {
       if (!response.writableFinished) record.abandonedAt = Date.now();
     });
-    const fault = plans.find((plan) => plan.faults.length > 0 && plan.match({ method, path }))?.faults.shift();
-    handle(request, response, record, fault).catch(() => request.socket.destroy());
+    const plan = plans.find(({ faults, match }) => faults.length > 0 && match({ method, path }));
+    const fault = plan?.faults.shift();
+    if (plan !== undefined && fault?.kind === 'commit-with-next') void hold(request, record, plan.match);
+    else handle(request, response, record, fault).catch(() => request.socket.destroy());
   });
+
+  async function hold(request: http.IncomingMessage, record: SeenRequest, match: (request: { method: string; path: string }) => boolean) {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      record.bodyBytes += chunk.length;
+    }
+    held.push({ match, send: () => replay(request, Buffer.concat(chunks)) });
+    reset(request.socket);
+  }
+  function replay({ method, url, headers }: http.IncomingMessage, body: Buffer): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const late = http.request({ host: upstream.hostname, port: upstream.port, method, path: url, headers: hostOf(headers), agent });
+      late.on('error', reject).on('response', (answer) => answer.resume().on('end', resolve).on('error', reject));
+      late.end(body);
+    });
+  }
+  const hostOf = (headers: http.IncomingHttpHeaders) => (keepHost ? { ...headers } : { ...headers, host: upstream.host });
 
   async function handle(request: http.IncomingMessage, response: http.ServerResponse, record: SeenRequest, fault: Fault | undefined) {
     if (fault?.kind === 'hang' || fault?.kind === 'answer') {
@@ -71,7 +95,12 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
       response.writeHead(fault.status, { 'content-type': 'application/json', ...fault.headers }).end(body);
       return;
     }
-    const headers = { ...request.headers, host: upstream.host };
+    const isNext = ({ match }: (typeof held)[number]) => match({ method: request.method ?? '', path: request.url ?? '' });
+    for (const late of held.filter(isNext)) {
+      held.splice(held.indexOf(late), 1);
+      await late.send();
+    }
+    const headers = hostOf(request.headers);
     const less = fault?.kind === 'store-less' ? fault.bytes : 0;
     if (less > 0) headers['content-length'] = String(Number(headers['content-length']) - less);
     const forwarded = http.request({
@@ -145,6 +174,7 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     inject: (match, ...faults) => plans.push({ match, faults }),
     reset() {
       plans.length = 0;
+      held.length = 0;
       seen.length = 0;
     },
     async close() {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { inject } from 'vitest';
 import { createSupabaseStorage, type SupabaseStorageOptions } from '../../src/providers/supabase-storage.ts';
 import { MIB } from './bodies.ts';
+import { LONG } from './timeouts.ts';
 
 /** The Supabase that the tests share. */
 export const supabase = () => {
@@ -12,9 +13,6 @@ export const supabase = () => {
 /** A bucket's name that no other test uses. */
 export const freshBucket = () => `test-${randomUUID().slice(0, 8)}`;
 
-/** Timeouts of a test that must see them pass, and that a busy machine does not pass by itself. */
-export const SHORT = { callMs: 8000, idleMs: 2000, minBytesPerSecond: 65_536 };
-export const LONG = { callMs: 30_000, idleMs: 30_000, minBytesPerSecond: 65_536 };
 
 /** The provider over the tests' Supabase, in a bucket of its own. */
 export function supabaseProvider(options: Partial<SupabaseStorageOptions> = {}) {
