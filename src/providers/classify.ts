@@ -147,7 +147,7 @@ const SOCKET: readonly { codes: RegExp; code: string; kind: FailureKind; retryab
     detail: 'TLS failed',
   },
   {
-    codes: /^(ECONNRESET|EPIPE|ECONNABORTED|UND_ERR_SOCKET|UND_ERR_RES_CONTENT_LENGTH_MISMATCH|UND_ERR_INFO|HPE_)/,
+    codes: /^(ECONNRESET|EPIPE|ECONNABORTED|UND_ERR_SOCKET|UND_ERR_RES_CONTENT_LENGTH_MISMATCH|UND_ERR_INFO|HPE_|HTTPParserError)/,
     code: 'connection_broken',
     kind: 'broken',
     retryable: true,
@@ -162,7 +162,9 @@ export function classifySocket(error: unknown): Failure | null {
   // Happy eyeballs: the connection to each address failed, for the same reason as a rule.
   if (error instanceof AggregateError) causes.push(...error.errors);
   for (const cause of causes) {
-    const socketCode = String((cause as { code?: unknown } | null)?.code ?? '');
+    // The parser's errors of undici have a code or only a name.
+    const { code, name } = (cause ?? {}) as { code?: unknown; name?: unknown };
+    const socketCode = String(code ?? name ?? '');
     const rule = SOCKET.find((each) => each.codes.test(socketCode));
     if (rule) return { kind: rule.kind, code: rule.code, retryable: rule.retryable, detail: `${rule.detail} (${socketCode})` };
   }
