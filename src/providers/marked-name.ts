@@ -13,7 +13,7 @@ export function markedName(name: string, marker: string, extension: string): str
     .normalize('NFC')
     .replace(/[^\p{L}\p{N} _()-]+/gu, '_')
     .trim();
-  return `${cut(stem) || 'file'}.cutover-${marker}${extension === '' ? '' : `.${extension}`}`;
+  return `${cut(stem).replace(/^_+$/, '') || 'file'}.cutover-${marker}${extension === '' ? '' : `.${extension}`}`;
 }
 
 /** The marker in a name; null where it is none of ours. */
