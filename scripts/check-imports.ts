@@ -7,7 +7,7 @@ const MAY: Record<string, readonly string[]> = {
   'src/config': ['src/domain'],
   'src/providers': ['src/domain', 'src/config'],
   'src/ledger': ['src/domain', 'src/config'],
-  'src/sources': ['src/domain'],
+  'src/sources': ['src/domain', 'src/providers', 'workflows/contract.ts'],
   'src/observability': ['src/domain', 'src/config'],
   'src/manager': ['src/domain', 'src/config', 'src/providers', 'src/ledger', 'src/sources'],
   'src/stack': ['src/domain', 'src/config', 'workflows/contract.ts'],
