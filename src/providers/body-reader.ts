@@ -75,3 +75,13 @@ export function readBody(body: UploadBody, sha256: string, signal: AbortSignal, 
 function changed(how: string): UploadError {
   return new UploadError(`The file changed since it was hashed: ${how}. Hash it again and upload that`, { code: 'file_changed' });
 }
+
+/** Copies chunks into a buffer of at least their length, so that a source may use its own again. What was filled of it. */
+export async function collect(chunks: AsyncIterable<Uint8Array>, into: Buffer): Promise<Buffer> {
+  let filled = 0;
+  for await (const chunk of chunks) {
+    into.set(chunk, filled);
+    filled += chunk.byteLength;
+  }
+  return into.subarray(0, filled);
+}

@@ -79,14 +79,19 @@ const RULES: readonly Rule[] = [
   },
   { code: 'unsupported_media_type', kind: 'invalid', retryable: false, words: /invalid_?mime_?type/i, status: is(415) },
   { code: 'range_not_satisfiable', kind: 'invalid', retryable: false, words: /invalid_?range/i, status: is(416) },
+  { code: 'bucket_not_empty', kind: 'invalid', retryable: false, words: /BucketNotEmpty|bucket[^.]* (is )?not empty/i },
+  { code: 'bucket_exists', kind: 'invalid', retryable: false, words: /BucketAlready(Exists|OwnedByYou)/ },
   { code: 'bucket_not_found', kind: 'refused', retryable: false, words: /NoSuchBucket|Bucket not found/i },
   { code: 'not_found', kind: 'missing', retryable: false, words: /NoSuchKey|NoSuchUpload/, status: is(404, 410) },
+  { code: 'clock_skewed', kind: 'refused', retryable: false, words: /RequestTimeTooSkewed/ },
+  // S3's answers to a body that is not what its headers say: the same bytes can arrive next time.
+  { code: 'damaged_on_the_way', kind: 'broken', retryable: true, words: /BadDigest|XAmzContentSHA256Mismatch|IncompleteBody/ },
   {
     code: 'unauthorized',
     kind: 'refused',
     retryable: false,
     words:
-      /InvalidJWT|AccessDenied|ExpiredToken|SignatureDoesNotMatch|InvalidAccessKeyId|Invalid API key|API key not valid|API_KEY_INVALID/i,
+      /InvalidJWT|AccessDenied|ExpiredToken|InvalidToken\b|SignatureDoesNotMatch|InvalidAccessKeyId|Invalid API key|API key not valid|API_KEY_INVALID/i,
     word: /^100[0-4]$/,
     status: is(401, 403, 434),
   },
@@ -101,7 +106,7 @@ const RULES: readonly Rule[] = [
   { code: 'locked', kind: 'unavailable', retryable: true, words: /ResourceLocked|LockTimeout/, status: is(423) },
   { code: 'not_supported', kind: 'refused', retryable: false, words: /FeatureNotEnabled|NotSupported/, status: is(405, 501, 505) },
   { code: 'conflict', kind: 'unavailable', retryable: true, status: is(409) },
-  { code: 'timeout', kind: 'unavailable', retryable: true, status: is(408, 504, 524, 544) },
+  { code: 'timeout', kind: 'unavailable', retryable: true, words: /\bRequestTimeout\b/, status: is(408, 504, 524, 544) },
   { code: 'unavailable', kind: 'unavailable', retryable: true, status: is(425, 502, 503) },
   { code: 'server_error', kind: 'unavailable', retryable: true, status: (status) => status >= 500 },
   { code: 'unexpected_answer', kind: 'refused', retryable: false, status: (status) => status < 400 },
@@ -184,7 +189,7 @@ export interface RetryHeaders {
  * Kimi, Anthropic, GLM), `{error: {code, status, message}}` (Gemini), `{code, message}`; anything else is quoted.
  */
 export function readErrorAnswer(status: number, headers: RetryHeaders, text: string, nowMs: number): ErrorAnswer {
-  const body = parseObject(text);
+  const body = parseXmlError(text) ?? parseObject(text);
   const inner = typeof body.error === 'object' && body.error !== null ? (body.error as Record<string, unknown>) : {};
   const inside = Number(body.statusCode);
   // A number below 1000 repeats the status (Gemini); GLM's own begin there.
@@ -222,5 +227,18 @@ function parseObject(text: string): Record<string, unknown> {
     return {};
   }
 }
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#RESTErrorResponses */
+function parseXmlError(text: string): Record<string, unknown> | null {
+  const error = /^\s*(?:<\?xml[^>]*>\s*)?<Error(?:\s[^>]*)?>(.*)<\/Error>/s.exec(text)?.[1];
+  if (error === undefined) return null;
+  const inside = (name: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(error)?.[1];
+  return {
+    code: inside('Code'),
+    message: inside('Message')?.replace(/&(lt|gt|quot|apos|amp|#39|#34);/g, (_, name) => ENTITIES[name] ?? ''),
+  };
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', quot: '"', apos: "'", amp: '&', '#39': "'", '#34': '"' };
 
 const oneLine = (text: string) => text.replace(/\s+/g, ' ').trim().slice(0, 300);

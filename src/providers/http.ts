@@ -10,6 +10,8 @@ export interface HttpRequest {
   method: Dispatcher.HttpMethod;
   /** Below the base URL, escaped. */
   path: string;
+  /** Another host than the base URL's, where a vendor has one for each bucket. */
+  origin?: string;
   headers?: Record<string, string>;
   /** A stream needs a content-length among the headers. */
   body?: string | Uint8Array | AsyncIterable<Uint8Array>;
@@ -69,7 +71,7 @@ export function createHttp({ base, headers, speaker }: HttpOptions): Http {
       typeof request.body === 'object' && Symbol.asyncIterator in request.body ? watched(request.body, watchdog, source) : request.body;
     try {
       return await agent.request({
-        origin: base.origin,
+        origin: request.origin ?? base.origin,
         path: root + request.path,
         method: request.method,
         headers: { ...headers, ...request.headers },

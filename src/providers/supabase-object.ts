@@ -1,27 +1,4 @@
-import { ValidationError } from '../domain/errors.ts';
 import { type StoredObject, storedObjectOf } from './provider.ts';
-
-export interface ObjectAddress {
-  bucket: string;
-  key: string;
-  /** Escaped, for a URL. */
-  path: string;
-}
-
-/**
- * Takes an id `<bucket>/<key>` apart. Throws ValidationError for what is none, before "..", which URLs fold, can lead to
- * another object.
- */
-export function objectAddress(id: string): ObjectAddress {
-  const segments = id.split('/');
-  if (segments.length < 2 || segments.some((segment) => segment === '' || segment === '.' || segment === '..'))
-    throw new ValidationError(`${JSON.stringify(id)} is no id of a file in Supabase Storage: they look like bucket/path`, {
-      code: 'invalid_id',
-      provider: 'supabase',
-    });
-  const [bucket = '', ...key] = segments;
-  return { bucket, key: key.join('/'), path: segments.map(encodeURIComponent).join('/') };
-}
 
 /** The type to send: Supabase would parse a body that says it is a form. */
 export function wireType(mimeType: string): string {

@@ -1,15 +1,16 @@
 import { refusalOf, storageCapabilities } from '../domain/capabilities.ts';
 import { FileManagementError, ValidationError } from '../domain/errors.ts';
 import { objectKey } from '../domain/object-key.ts';
-import { readBody } from './body-reader.ts';
+import { collect, readBody } from './body-reader.ts';
 import { resumingDownload } from './download.ts';
 import { createHttp } from './http.ts';
+import { bucketAndPrefix, objectAddress } from './object-address.ts';
 import { counted, throttledProgress } from './progress.ts';
 import { type ObjectIdentity, type Provider, type StoredObject, storedObjectOf, type UploadRequest } from './provider.ts';
 import { type RetryPolicy, withRetries } from './retry.ts';
 import { createBuckets } from './supabase-buckets.ts';
 import { listObjects } from './supabase-list.ts';
-import { type ObjectInfo, objectAddress, storedObject, wireType } from './supabase-object.ts';
+import { type ObjectInfo, storedObject, wireType } from './supabase-object.ts';
 import { createTus } from './tus.ts';
 import { type CallTimeouts, callLimits, transferLimits } from './watchdog.ts';
 
@@ -74,7 +75,13 @@ export function createSupabaseStorage(options: SupabaseStorageOptions): Provider
   async function info(id: string, signal: AbortSignal): Promise<StoredObject | null> {
     try {
       const found = await withRetries(retry, signal, () =>
-        http.json<ObjectInfo>({ operation: 'info', method: 'GET', path: `/object/info/${objectAddress(id).path}`, signal, limits }),
+        http.json<ObjectInfo>({
+          operation: 'info',
+          method: 'GET',
+          path: `/object/info/${objectAddress('supabase', id).path}`,
+          signal,
+          limits,
+        }),
       );
       return storedObject(id, found);
     } catch (error) {
@@ -84,7 +91,7 @@ export function createSupabaseStorage(options: SupabaseStorageOptions): Provider
   }
 
   async function remove(id: string, signal: AbortSignal): Promise<boolean> {
-    const address = objectAddress(id);
+    const address = objectAddress('supabase', id);
     const removed = await withRetries(retry, signal, () =>
       http.json<unknown[]>({
         operation: 'delete',
@@ -108,9 +115,10 @@ export function createSupabaseStorage(options: SupabaseStorageOptions): Provider
       await http.call({
         operation: 'upload',
         method: 'POST',
-        path: `/object/${objectAddress(id).path}`,
+        path: `/object/${objectAddress('supabase', id).path}`,
         headers: { 'content-length': String(size), 'content-type': wireType(request.mimeType), 'x-upsert': 'true' },
-        body: size <= BUFFERED_BYTES ? await collect(reader.read(size), size) : counted(reader.read(size), 0, onProgress),
+        body:
+          size <= BUFFERED_BYTES ? await collect(reader.read(size), Buffer.allocUnsafe(size)) : counted(reader.read(size), 0, onProgress),
         signal,
         limits: transferLimits(timeouts, size),
       });
@@ -185,7 +193,7 @@ export function createSupabaseStorage(options: SupabaseStorageOptions): Provider
 
     download: async (id, { signal, range }) =>
       resumingDownload({
-        path: `/object/${objectAddress(id).path}`,
+        path: `/object/${objectAddress('supabase', id).path}`,
         http,
         signal,
         range,
@@ -199,8 +207,7 @@ export function createSupabaseStorage(options: SupabaseStorageOptions): Provider
     idOf: (sha256, namespace) => `${bucket}/${objectKey(sha256, namespace)}`,
     delete: remove,
     list({ under = `${bucket}/`, after = null, signal }) {
-      const [, from = '', prefix = ''] = /^([^/]*)\/?(.*)$/s.exec(under) ?? [];
-      return listObjects({ bucket: from, prefix, after, signal, http, limits, retry });
+      return listObjects({ ...bucketAndPrefix(under), after, signal, http, limits, retry });
     },
   };
 }
@@ -221,15 +228,4 @@ function projectUrl({ url, secretKey, bucket }: SupabaseStorageOptions): URL {
       },
     );
   return parsed;
-}
-
-/** Copies, so that a source may use its buffers again. */
-async function collect(chunks: AsyncIterable<Uint8Array>, sizeBytes: number): Promise<Buffer> {
-  const whole = Buffer.allocUnsafe(sizeBytes);
-  let filled = 0;
-  for await (const chunk of chunks) {
-    whole.set(chunk, filled);
-    filled += chunk.byteLength;
-  }
-  return whole;
 }

@@ -3,10 +3,11 @@ import { createHmac, randomUUID } from 'node:crypto';
 import { globSync, readFileSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
 import { createRequire } from 'node:module';
-import { type AddressInfo, createServer as createSocket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import postgres, { type Sql } from 'postgres';
+import { freePort } from './free-port.ts';
 
 const MIGRATIONS = join(import.meta.dirname, '../../supabase/migrations');
 
@@ -138,15 +139,6 @@ async function untilReady(child: ChildProcess, port: number, log: string[]): Pro
   }
   child.kill('SIGKILL');
   throw new Error(`PostgREST did not start within 15 s: ${log.join('')}`);
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const socket = createSocket().listen(0, '127.0.0.1', () => {
-      const { port } = socket.address() as AddressInfo;
-      socket.close(() => resolve(port));
-    });
-  });
 }
 
 function closeServer(server: Server): Promise<void> {
