@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { bucketOf, flagKey, isCovered, murmur3 } from '../../src/domain/bucketing.ts';
+import { createBucketer, flagKey, isCovered, murmur3 } from '../../src/domain/bucketing.ts';
 import vectors from '../vectors/bucketing.json' with { type: 'json' };
 
+const bucketOf = (flag: string, user: string) => createBucketer(flag)(user);
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 describe('a bucket', () => {
@@ -21,10 +22,18 @@ describe('a bucket', () => {
       }),
     );
   });
+  test('is the same by the short way for ASCII and by the bytes of the whole', () => {
+    const flag = fc.string({ unit: 'binary', maxLength: 20 });
+    fc.assert(
+      fc.property(flag, fc.string({ maxLength: 40 }), (name, user) => {
+        expect(bucketOf(name, user)).toBe(Math.floor((murmur3(bytes(name + user)) * 100_000) / 2 ** 32));
+      }),
+    );
+  });
 });
 
 describe('a share', () => {
-  const users = Array.from({ length: 100_000 }, (_, at) => bucketOf(flagKey('kimi'), `user-${at} ü`));
+  const users = Array.from({ length: 100_000 }, (_, at) => bucketOf(flagKey('kimi'), at % 2 === 0 ? `user-${at}` : `ü${at}`));
   test.each([0.07, 1, 10, 33.3, 50, 99.5])('of %f %% covers as many of 100,000 users, within 0.5 points', (percentage) => {
     const covered = users.filter((bucket) => isCovered(bucket, percentage)).length / 1000;
     expect(Math.abs(covered - percentage)).toBeLessThanOrEqual(0.5);
