@@ -11,22 +11,12 @@ import {
   waldVerdict,
   withLiveFailure,
 } from '../../src/domain/sequential-tests.ts';
+import { seeded } from '../support/seeded.ts';
 import vectors from '../vectors/sequential-tests.json' with { type: 'json' };
 
 type Failure = { arm: 'candidate' | 'legacy'; share: number };
 const { liveControl, pairs, sprt } = vectors;
 const evidenceOf = (failures: readonly Failure[]) => liveControlEvidence(failures.reduce(withLiveFailure, NO_LIVE_FAILURES));
-
-/** Numbers from 0 to 1 that are the same in each run. Source: mulberry32, by Tommy Ettinger (public domain). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 describe('the live control', () => {
   test.each(liveControl.rows)('gives the fixed results', ({ failures, e }) => expect(evidenceOf(failures as Failure[])).toBeCloseTo(e, 5));
