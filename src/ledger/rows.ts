@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FileCopy, FileRecord, FileReference, MigrationItem } from '../domain/models.ts';
-import type { Claim, FileListing } from './ledger.ts';
+import type { Claim, FileListing, IdMapping, ProviderState, Traffic, Usage } from './ledger.ts';
 
 /** Rows and answers of the ledger's functions, as they come over the wire, turned into the models. */
 
@@ -36,6 +36,38 @@ export const ClaimRow: z.ZodType<Claim> = row(
     z.object({ outcome: z.literal('busy'), ...claimOf, retryAfterMs: z.number() }),
   ]),
 );
+
+export const CopyWithFileRow = z.object({ file: FileRow, copy: CopyRow });
+export const UsageRow: z.ZodType<Usage> = z.object({ purpose: z.string(), files: z.number(), bytes: z.number() });
+export const ProviderStateRow: z.ZodType<ProviderState> = row(
+  z.object({
+    provider: z.string(),
+    account: z.string(),
+    reporter: z.string(),
+    circuit: z.enum(['closed', 'open', 'half_open']),
+    lastErrorCode: z.string().nullable(),
+    lastError: z.string().nullable(),
+    lastErrorAt: z.string().nullable(),
+    updatedAt: z.string(),
+  }),
+);
+export const TrafficRow: z.ZodType<Traffic> = row(
+  z.object({ tool: z.string(), arm: z.string(), lastAt: z.string(), operations: z.number() }),
+);
+
+const mapping = {
+  migrationId: z.string(),
+  oldId: z.string(),
+  sourceProvider: z.string().nullable(),
+  path: z.string(),
+  fileId: z.string(),
+  provider: z.string().nullable(),
+  providerFileId: z.string().nullable(),
+  sha256: z.string().nullable(),
+  sizeBytes: z.number(),
+};
+export const IdMappingRow: z.ZodType<IdMapping> = row(z.object(mapping));
+export const IdMapPageRow: z.ZodType<IdMapping & { cursor: string }> = row(z.object({ ...mapping, cursor: z.string() }));
 
 /** Text as PostgreSQL takes it: it knows neither NUL nor half of a surrogate pair, and both occur in names of files. */
 export function storable(text: string): string;

@@ -2,7 +2,21 @@ import { z } from 'zod';
 import type { FileReference, NewReference } from '../domain/models.ts';
 import { createDataApi, type DataApiOptions } from './data-api.ts';
 import type { Ledger, Page } from './ledger.ts';
-import { ClaimRow, CopyRow, FileRow, ListingRow, MigrationItemRow, ReferenceRow, storable } from './rows.ts';
+import {
+  ClaimRow,
+  CopyRow,
+  CopyWithFileRow,
+  FileRow,
+  IdMapPageRow,
+  IdMappingRow,
+  ListingRow,
+  MigrationItemRow,
+  ProviderStateRow,
+  ReferenceRow,
+  storable,
+  TrafficRow,
+  UsageRow,
+} from './rows.ts';
 
 export type SupabaseLedgerOptions = DataApiOptions;
 
@@ -19,7 +33,7 @@ export function createSupabaseLedger(options: SupabaseLedgerOptions): Ledger {
   return {
     async check() {
       // A function of the last migration: where it answers, all of them are there.
-      await call('list_migration_items', { p_migration_id: '-', p_limit: 1 }, z.array(z.unknown()));
+      await call('list_traffic', { p_since: 'infinity' }, z.array(z.unknown()));
     },
 
     claim: ({ content, ...request }) =>
@@ -42,8 +56,8 @@ export function createSupabaseLedger(options: SupabaseLedgerOptions): Ledger {
       ),
     renew: (copyId, owner, leaseSeconds) =>
       call('renew_upload', { p_copy_id: copyId, p_owner: owner, p_lease_seconds: leaseSeconds }, Changed),
-    complete: (copyId, owner, providerFileId) =>
-      call('complete_upload', { p_copy_id: copyId, p_owner: owner, p_provider_file_id: providerFileId }, Changed),
+    complete: (copyId, owner, providerFileId, expiresAt = null) =>
+      call('complete_upload', { p_copy_id: copyId, p_owner: owner, p_provider_file_id: providerFileId, p_expires_at: expiresAt }, Changed),
     async fail(copyId, owner, errorCode) {
       await call('fail_upload', { p_copy_id: copyId, p_owner: owner, p_error_code: errorCode }, Changed);
     },
@@ -51,10 +65,17 @@ export function createSupabaseLedger(options: SupabaseLedgerOptions): Ledger {
       await call('invalidate_upload', { p_copy_id: copyId, p_error_code: errorCode }, Changed);
     },
 
-    record: ({ fileId, copyId }, owner, providerFileId, reference) =>
+    record: ({ fileId, copyId }, owner, providerFileId, reference, expiresAt = null) =>
       call(
         'record_upload',
-        { p_copy_id: copyId, p_owner: owner, p_provider_file_id: providerFileId, p_file_id: fileId, ...referenceArguments(reference) },
+        {
+          p_copy_id: copyId,
+          p_owner: owner,
+          p_provider_file_id: providerFileId,
+          p_expires_at: expiresAt,
+          p_file_id: fileId,
+          ...referenceArguments(reference),
+        },
         Changed,
       ),
     addReference: (fileId, reference) => call('add_file_reference', { p_file_id: fileId, ...referenceArguments(reference) }, ReferenceRow),
@@ -77,6 +98,13 @@ export function createSupabaseLedger(options: SupabaseLedgerOptions): Ledger {
     fileByHash: (sha256) => call('get_file_by_hash', { p_sha256: sha256 }, FileRow.nullable()),
     filesByName: (name, limit) => call('find_files_by_name', { p_name: storable(name), p_limit: limit }, z.array(FileRow)),
     copies: (fileId) => call('get_file_copies', { p_file_id: fileId }, z.array(CopyRow)),
+    copyByProviderId: (provider, account, providerFileId) =>
+      call(
+        'find_copy_by_object',
+        { p_provider: provider, p_account: account, p_provider_file_id: storable(providerFileId) },
+        CopyWithFileRow.nullable(),
+      ),
+    usage: (provider, account) => call('provider_usage', { p_provider: provider, p_account: account }, z.array(UsageRow)),
     list: (request) => call('list_files', page(request), z.array(ListingRow)),
     async touch(fileId) {
       await call('touch_file', { p_file_id: fileId }, Changed);
@@ -94,6 +122,24 @@ export function createSupabaseLedger(options: SupabaseLedgerOptions): Ledger {
       await call('fail_purge', { p_copy_id: copyId, p_owner: owner, p_error_code: errorCode }, Changed);
     },
 
+    async reportProviderState(state) {
+      await call(
+        'report_provider_state',
+        {
+          p_provider: state.provider,
+          p_account: state.account,
+          p_reporter: storable(state.reporter),
+          p_circuit: state.circuit,
+          p_last_error_code: state.lastErrorCode,
+          p_last_error: storable(state.lastError),
+          p_last_error_at: state.lastErrorAt,
+        },
+        Changed,
+      );
+    },
+    providerStates: () => call('list_provider_states', {}, z.array(ProviderStateRow)),
+    traffic: (since) => call('list_traffic', { p_since: since }, z.array(TrafficRow)),
+
     async recordMigrationItems(migrationId, items) {
       if (items.length === 0) return;
       const rows = items.map((item) => ({
@@ -106,6 +152,8 @@ export function createSupabaseLedger(options: SupabaseLedgerOptions): Ledger {
         verified: item.verified,
         error_code: item.errorCode,
         error: storable(item.error),
+        source_provider: item.sourceProvider,
+        source_id: storable(item.sourceId),
       }));
       await call('record_migration_items', { p_migration_id: migrationId, p_items: rows }, Count);
     },
@@ -120,6 +168,9 @@ export function createSupabaseLedger(options: SupabaseLedgerOptions): Ledger {
         },
         z.array(MigrationItemRow),
       ),
+    idMap: ({ migrationId, ...request }) =>
+      call('list_id_map', { p_migration_id: migrationId ?? null, ...page(request) }, z.array(IdMapPageRow)),
+    resolveId: (oldId) => call('resolve_old_id', { p_old_id: storable(oldId) }, IdMappingRow.nullable()),
   };
 }
 

@@ -27,10 +27,14 @@ beforeAll(async () => {
   await ledger.addReference(claim.fileId, reference({ userId: null, name: "nobody's" }));
   await ledger.recordMigrationItems('m', [
     {
-      ...{ path: 'a', sizeBytes: 1, status: 'uploaded', sha256: null, fileId: null, providerFileId: null },
-      ...{ verified: 'none', errorCode: null, error: null },
+      ...{ path: 'a', sizeBytes: 1, status: 'uploaded', sha256: null, fileId: claim.fileId, providerFileId: 'object' },
+      ...{ verified: 'none', errorCode: null, error: null, sourceProvider: null, sourceId: null },
     },
   ]);
+  await ledger.reportProviderState({
+    ...{ provider: 'kimi', account: 'main', reporter: 'host:1', circuit: 'closed' },
+    ...{ lastErrorCode: null, lastError: null, lastErrorAt: null },
+  });
   await database.sql.unsafe(`
     insert into rollouts (tool) values ('kimi');
     insert into rollout_events (tool, decision, decided_by, reason) values ('kimi', 'start', 'ann', 'test');
@@ -65,8 +69,14 @@ describe('Who may see and change the ledger', () => {
     expect(open).toEqual([]);
     expect(tables).toEqual([
       ...['file_references', 'files', 'migration_items', 'operation_outcome_batches', 'operation_outcomes', 'provider_file_uploads'],
-      ...['rollout_events', 'rollouts', 'shadow_comparisons'],
+      ...['provider_states', 'rollout_events', 'rollouts', 'shadow_comparisons'],
     ]);
+  });
+
+  it('shows where files moved to the secret key alone', async () => {
+    const read = async (token: string) => (await as(token).from('id_map').select('old_id')).data;
+    expect(await read(postgrest.secretKey)).toEqual([{ old_id: 'a' }]);
+    for (const token of [postgrest.publishableKey, postgrest.keyOf(ann)]) expect(await read(token)).toEqual([]);
   });
 
   it('shows everything to the secret key', async () => {

@@ -67,7 +67,7 @@ export function describeReading(on: { ledger: Ledger }): void {
   describe('the report of a migration', () => {
     const item = (path: string, change: Partial<MigrationItem> = {}): MigrationItem => ({
       ...{ path, sizeBytes: 3, status: 'uploaded', sha256: contentOf(path).sha256, fileId: randomUUID(), providerFileId: 'object' },
-      ...{ verified: 'stored', errorCode: null, error: null },
+      ...{ verified: 'stored', errorCode: null, error: null, sourceProvider: null, sourceId: null },
       ...change,
     });
 

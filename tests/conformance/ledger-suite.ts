@@ -1,7 +1,9 @@
 import { beforeAll, describe, it } from 'vitest';
 import type { Ledger } from '../../src/ledger/ledger.ts';
+import { describeAccounts } from './ledger-accounts-suite.ts';
 import { describeClaims } from './ledger-claims-suite.ts';
 import { describeHolding } from './ledger-holding-suite.ts';
+import { describeIdMap } from './ledger-id-map-suite.ts';
 import { describeReading } from './ledger-reading-suite.ts';
 
 /** What every ledger promises. `open` is called once. */
@@ -16,5 +18,7 @@ export function describeLedger(name: string, open: () => Promise<Ledger>): void 
     describeClaims(on);
     describeHolding(on);
     describeReading(on);
+    describeAccounts(on);
+    describeIdMap(on);
   });
 }

@@ -19,7 +19,7 @@ it('The embedded Data API shows nobody the ledger, and a signed-in user their ow
   const token = signJwt({ role: 'authenticated', sub: ann, exp: Math.floor(Date.now() / 1000) + 600 }, jwtSecret);
   const signedIn = createClient(url, publishableKey, { accessToken: async () => token });
   const nobody = createClient(url, publishableKey, { auth: { persistSession: false } });
-  for (const table of ['files', 'file_references', 'provider_file_uploads', 'migration_items'])
+  for (const table of ['files', 'file_references', 'provider_file_uploads', 'migration_items', 'provider_states', 'id_map'])
     expect(await nobody.from(table).select('*')).toMatchObject({ error: null, data: [] });
   expect(await signedIn.from('files').select('*')).toMatchObject({ error: null, data: [] });
   expect(await signedIn.from('file_references').select('name')).toMatchObject({ error: null, data: [{ name: 'hers' }] });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { FileNotFoundError, LedgerError, ValidationError } from '../../src/domain/errors.ts';
 import type { FileCopy, FileRecord, FileReference, MigrationItem } from '../../src/domain/models.ts';
-import type { Claim, FileListing, Ledger, Page } from '../../src/ledger/ledger.ts';
+import type { Claim, FileListing, IdMapping, Ledger, Page, ProviderState } from '../../src/ledger/ledger.ts';
 
 interface Copy extends FileCopy {
   purgeStarted: boolean;
@@ -10,12 +10,19 @@ interface Copy extends FileCopy {
   idempotencyKey: string;
 }
 
+/** An item, and the place that its copy was at when it was recorded. */
+interface Recorded extends MigrationItem {
+  to: Pick<FileCopy, 'provider' | 'account'> | undefined;
+  order: number;
+}
+
 /** The ledger in memory, for unit tests of what stands above it. Passes the same suite as the real one. */
 export function createMemoryLedger(): Ledger {
   const files = new Map<string, FileRecord & { sizeBytes: number }>();
   const copies: Copy[] = [];
   const references: FileReference[] = [];
-  const reports = new Map<string, Map<string, MigrationItem>>();
+  const reports = new Map<string, Map<string, Recorded>>();
+  const states = new Map<string, ProviderState>();
 
   const now = () => new Date().toISOString();
   const set = (copy: Copy, change: Partial<Copy>) => Object.assign(copy, change, { updatedAt: now() });
@@ -36,6 +43,7 @@ export function createMemoryLedger(): Ledger {
   };
   const uploading = (copy: Copy) => copy.status === 'pending' || copy.status === 'uploading';
   const live = (copy: Copy) => copy.deletedAt === null && copy.status !== 'failed';
+  const there = (copy: Copy) => copy.status === 'completed' && (copy.expiresAt === null || Date.parse(copy.expiresAt) > Date.now());
   const leased = (copy: Copy) => copy.leaseExpiresAt !== null && Date.parse(copy.leaseExpiresAt) > Date.now();
   const purging = (copy: Copy) => copy.purgeStarted && copy.purgedAt === null && leased(copy);
   const samePlace = (a: Omit<FileCopy, 'id'>, b: Copy) =>
@@ -52,6 +60,20 @@ export function createMemoryLedger(): Ledger {
     retryAfterMs: Math.max(1, Date.parse(copy.leaseExpiresAt ?? '') - Date.now()),
   });
   const visible = ({ purgeStarted, purgeAttempts, invalidationCode, ...copy }: Copy): FileCopy => ({ ...copy });
+  let recorded = 0;
+  const mappings = (): (IdMapping & { cursor: string; order: number })[] =>
+    [...reports].flatMap(([migrationId, report]) =>
+      [...report.values()].flatMap(({ path, status, fileId, sizeBytes, sha256, sourceProvider, sourceId, providerFileId, to, order }) => {
+        if (fileId === null || (status !== 'uploaded' && status !== 'deduplicated')) return [];
+        const working = copies.filter((c) => c.fileId === fileId && c.namespace === 'live' && there(c) && c.deletedAt === null);
+        const fitting = working.filter((c) => to === undefined || (c.provider === to.provider && c.account === to.account));
+        const copy = fitting.find((c) => c.providerFileId === providerFileId) ?? fitting.at(-1);
+        const now = { provider: copy?.provider ?? to?.provider ?? null, providerFileId: copy?.providerFileId ?? null };
+        const oldId = sourceId ?? path;
+        const cursor = `${migrationId}\0${oldId}\0${path}`;
+        return [{ migrationId, oldId, sourceProvider, path, fileId, ...now, sha256, sizeBytes, cursor, order }];
+      }),
+    );
   const pageOf = <T>(rows: T[], key: (row: T) => Buffer, { after, limit }: Page): T[] =>
     rows
       .filter((row) => after === null || key(row).compare(Buffer.from(after)) > 0)
@@ -81,10 +103,11 @@ export function createMemoryLedger(): Ledger {
         providerFileId: of.providerFileId ?? '',
         idempotencyKey: of.idempotencyKey,
       });
-      if (copy?.status === 'completed' && copy.deletedAt === null) return done(copy);
+      const usable = copy !== undefined && there(copy);
+      if (usable && copy.deletedAt === null) return done(copy);
       const purge = copies.find((candidate) => samePlace(place as Copy, candidate) && purging(candidate));
       if (purge !== undefined) return busy(purge);
-      if (copy?.status === 'completed' && !copy.purgeStarted) {
+      if (usable && !copy.purgeStarted) {
         set(copy, { deletedAt: null, deletionReason: null });
         return done(copy);
       }
@@ -92,17 +115,18 @@ export function createMemoryLedger(): Ledger {
       const claimed = { status: 'uploading', leaseOwner: owner, leaseExpiresAt, providerFileId: null } as const;
       const mine: Copy = copy ?? {
         ...{ id: randomUUID(), ...place, purpose, attempts: 0, lastErrorCode: null, updatedAt: now(), ...claimed },
-        ...{ deletedAt: null, deletionReason: null, purgedAt: null, legalHold: false, needsReview: false },
+        ...{ deletedAt: null, deletionReason: null, purgedAt: null, expiresAt: null, legalHold: false, needsReview: false },
         ...{ purgeStarted: false, purgeAttempts: 0, invalidationCode: null, idempotencyKey },
       };
       if (copy === undefined) copies.push(mine);
       const expired = copy !== undefined && uploading(copy) && !leased(copy);
+      const why = copy?.status === 'completed' ? 'expired_at_provider' : expired ? 'lease_expired' : mine.lastErrorCode;
       set(mine, {
         ...claimed,
         idempotencyKey,
         attempts: mine.attempts + 1,
-        lastErrorCode: mine.purgeStarted ? 'purge_interrupted' : expired ? 'lease_expired' : mine.lastErrorCode,
-        ...{ deletedAt: null, deletionReason: null, purgeStarted: false, purgeAttempts: 0, needsReview: false },
+        lastErrorCode: mine.purgeStarted ? 'purge_interrupted' : why,
+        ...{ expiresAt: null, deletedAt: null, deletionReason: null, purgeStarted: false, purgeAttempts: 0, needsReview: false },
       });
       const { id: copyId, attempts, invalidationCode, lastErrorCode } = mine;
       return { outcome: 'claimed', fileId: file.id, copyId, attempts, lastErrorCode: invalidationCode ?? lastErrorCode };
@@ -113,12 +137,12 @@ export function createMemoryLedger(): Ledger {
       set(copy, { leaseExpiresAt: leaseUntil(leaseSeconds) });
       return true;
     },
-    async complete(copyId, owner, providerFileId) {
+    async complete(copyId, owner, providerFileId, expiresAt = null) {
       const copy = copyOf(copyId);
       if (copy.status === 'completed') return !copy.purgeStarted;
       if (!owns(copy, owner)) return false;
       const errors = { lastErrorCode: null, invalidationCode: null };
-      set(copy, { status: 'completed', providerFileId, ...errors, leaseOwner: null, leaseExpiresAt: null });
+      set(copy, { status: 'completed', providerFileId, expiresAt, ...errors, leaseOwner: null, leaseExpiresAt: null });
       return true;
     },
     async fail(copyId, owner, lastErrorCode) {
@@ -130,8 +154,8 @@ export function createMemoryLedger(): Ledger {
       if (copy.status === 'completed' && !copy.purgeStarted) set(copy, { status: 'failed', lastErrorCode: code, invalidationCode: code });
     },
 
-    async record({ fileId, copyId }, owner, providerFileId, reference) {
-      if (!(await ledger.complete(copyId, owner, providerFileId))) return false;
+    async record({ fileId, copyId }, owner, providerFileId, reference, expiresAt = null) {
+      if (!(await ledger.complete(copyId, owner, providerFileId, expiresAt))) return false;
       await ledger.addReference(fileId, reference);
       return true;
     },
@@ -162,6 +186,21 @@ export function createMemoryLedger(): Ledger {
         .sort((a, b) => (a.id < b.id ? -1 : 1))
         .slice(0, limit),
     copies: async (fileId) => copies.filter((copy) => copy.fileId === fileId).map(visible),
+    async copyByProviderId(provider, account, providerFileId) {
+      const standing = (c: Copy) => c.provider === provider && c.account === account && c.providerFileId === providerFileId;
+      const copy = copies.find((c) => standing(c) && c.status === 'completed' && c.deletedAt === null);
+      return copy === undefined ? null : { file: fileOf(copy.fileId), copy: visible(copy) };
+    },
+    async usage(provider, account) {
+      const held = copies.filter((c) => c.provider === provider && c.account === account && c.purgedAt === null);
+      const counted = held.filter((c) => there(c) || (uploading(c) && leased(c)));
+      const byPurpose = Object.entries(Object.groupBy(counted, ({ purpose }) => purpose)).sort(([a], [b]) => (a < b ? -1 : 1));
+      return byPurpose.map(([purpose, of = []]) => ({
+        purpose,
+        files: of.length,
+        bytes: of.reduce((sum, { fileId }) => sum + fileOf(fileId).sizeBytes, 0),
+      }));
+    },
     async list(page) {
       const shown = (file: FileRecord) => copies.filter((c) => c.fileId === file.id && c.namespace === 'live' && live(c));
       const listed = [...files.values()].filter((file) => shown(file).length > 0);
@@ -217,14 +256,40 @@ export function createMemoryLedger(): Ledger {
       set(copy, { purgeAttempts, needsReview: purgeAttempts >= 5, lastErrorCode, leaseOwner: null, leaseExpiresAt: null });
     },
 
+    async reportProviderState(state) {
+      states.set(JSON.stringify([state.provider, state.account, state.reporter]), { ...state, updatedAt: now() });
+    },
+    providerStates: async () =>
+      [...states.values()]
+        .filter(({ updatedAt }) => Date.parse(updatedAt) > Date.now() - 86_400_000)
+        .sort((a, b) => Date.parse(b.updatedAt) - Date.parse(a.updatedAt)),
+    // Outcomes of operations have no way in through the port.
+    traffic: async () => [],
+
     async recordMigrationItems(migrationId, items) {
-      const report = reports.get(migrationId) ?? new Map<string, MigrationItem>();
-      for (const item of items) report.set(item.path, { ...item });
+      const report = reports.get(migrationId) ?? new Map<string, Recorded>();
+      for (const item of items) {
+        const standing = copies.filter((c) => c.fileId === item.fileId && c.providerFileId === item.providerFileId);
+        const to = standing.find(({ provider }) => provider !== item.sourceProvider) ?? standing[0];
+        report.set(item.path, { ...item, to, order: recorded++ });
+      }
       reports.set(migrationId, report);
     },
     async migrationItems(migrationId, { status, ...page }) {
       const items = [...(reports.get(migrationId)?.values() ?? [])].filter((item) => status === undefined || item.status === status);
-      return pageOf(items, (item) => Buffer.from(item.path), page);
+      return pageOf(items, (item) => Buffer.from(item.path), page).map(({ to, order, ...item }) => item);
+    },
+    async idMap({ migrationId, ...page }) {
+      const all = mappings().filter((mapping) => migrationId === undefined || mapping.migrationId === migrationId);
+      return pageOf(all, ({ cursor }) => Buffer.from(cursor), page).map(({ order, ...mapping }) => mapping);
+    },
+    async resolveId(oldId) {
+      const [newest] = mappings()
+        .filter((mapping) => mapping.oldId === oldId)
+        .sort((a, b) => b.order - a.order);
+      if (newest === undefined) return null;
+      const { cursor, order, ...mapping } = newest;
+      return mapping;
     },
   };
   return ledger;

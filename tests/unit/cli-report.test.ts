@@ -25,6 +25,8 @@ const item = (path: string, rest: Partial<MigrationItem> = {}): MigrationItem =>
   verified: 'none',
   errorCode: null,
   error: null,
+  sourceProvider: null,
+  sourceId: null,
   ...rest,
 });
 async function* from(items: readonly MigrationItem[]) {
