@@ -5,8 +5,9 @@ import { messageOf, UploadError } from '../src/domain/errors.ts';
 import type { FileOperationResult, MigrationItem } from '../src/domain/models.ts';
 import type { Ledger } from '../src/ledger/ledger.ts';
 import type { Provider } from '../src/providers/provider.ts';
+import { type NewMigration, refuseMigration } from '../src/sources/refuse-migration.ts';
 import type { Source, SourcePage } from '../src/sources/source.ts';
-import type { MigrateInput, MigrationSource } from '../workflows/contract.ts';
+import type { MigrationSource } from '../workflows/contract.ts';
 import { heartbeating } from './heartbeat.ts';
 import { nextTurn, TURN_MS } from './turn.ts';
 
@@ -21,9 +22,10 @@ export interface MigrateActivitiesDependencies {
 export function createMigrateActivities({ ledger, provider, source, client }: MigrateActivitiesDependencies) {
   return {
     /** Source, provider and ledger can be used now; else says what is wrong before anything is moved. Reads only. */
-    async checkMigration(input: Pick<MigrateInput, 'source' | 'provider'>): Promise<void> {
+    async checkMigration(input: NewMigration): Promise<void> {
       await heartbeating(undefined, async () => {
-        await source(input.source).check();
+        refuseMigration(input, provider);
+        await source(input.source).check(cancellationSignal());
         await provider(input.provider).check(cancellationSignal());
         await ledger.check();
       });
@@ -31,7 +33,7 @@ export function createMigrateActivities({ ledger, provider, source, client }: Mi
 
     /** Reads only. A folder is read from its start for each page: few large ones are cheap, many small ones are not. */
     async listFiles(from: MigrationSource, cursor: string | null, limit: number): Promise<SourcePage> {
-      return await source(from).page(cursor, limit);
+      return await source(from).page(cursor, limit, cancellationSignal());
     },
 
     /**

@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
 import { UploadError } from '../src/domain/errors.ts';
 import type { FileContent } from '../src/domain/models.ts';
-import { type Claimed, uploadFile } from '../src/domain/upload-file.ts';
+import { type Claimed, type Stored, uploadFile } from '../src/domain/upload-file.ts';
 import type { Ledger } from '../src/ledger/ledger.ts';
+import { fileNameOf } from '../src/manager/file-name.ts';
+import type { Destination } from '../src/manager/fit.ts';
 import type { Busy, UploadStepFunctions, UploadTarget } from '../src/manager/upload-steps.ts';
 import { type UploadInput, type UploadResult, uploadWorkflowId } from '../workflows/contract.ts';
 import { heartbeating } from './heartbeat.ts';
@@ -33,7 +35,7 @@ export function createUploadActivities({ steps, ledger }: UploadActivitiesDepend
       const verify = input.verify;
       return await uploadFile(
         {
-          hash: () => steps.hash(input.source, { provider: input.provider, name: input.reference.name }, context),
+          hash: () => steps.hash(input.source, destinationOf(input), context),
           claim: async (content) => {
             const claim = await steps.claim(content, target);
             if (claim.outcome === 'busy')
@@ -41,7 +43,7 @@ export function createUploadActivities({ steps, ledger }: UploadActivitiesDepend
             return claim;
           },
           store: (content, claim) => steps.store(input.source, content, claim, target, context),
-          record: (claim, id) => steps.record(claim, id, target),
+          record: (claim, stored) => steps.record(claim, stored, target),
           verify: async (content, claim, id) => {
             if (verify !== 'none') await steps.verify(content, claim, id, verify, target, context);
           },
@@ -52,8 +54,7 @@ export function createUploadActivities({ steps, ledger }: UploadActivitiesDepend
     },
 
     async hashFile(input: UploadInput): Promise<FileContent> {
-      const target = { provider: input.provider, name: input.reference.name };
-      return await heartbeating(undefined, () => steps.hash(input.source, target, { signal: cancellationSignal() }));
+      return await heartbeating(undefined, () => steps.hash(input.source, destinationOf(input), { signal: cancellationSignal() }));
     },
 
     async claimContent(input: UploadInput, content: FileContent): Promise<Claimed | Busy> {
@@ -73,7 +74,7 @@ export function createUploadActivities({ steps, ledger }: UploadActivitiesDepend
       }
     },
 
-    async storeContent(input: UploadInput, content: FileContent, claim: Claimed & { outcome: 'claimed' }): Promise<string> {
+    async storeContent(input: UploadInput, content: FileContent, claim: Claimed & { outcome: 'claimed' }): Promise<Stored> {
       const lease = keepLease(ledger, claim.copyId, targetOf(input));
       const before = activityInfo().heartbeatDetails as StoreHeartbeat | undefined;
       const details: StoreHeartbeat = { sentBytes: 0, checkpoint: before?.checkpoint };
@@ -95,8 +96,14 @@ export function createUploadActivities({ steps, ledger }: UploadActivitiesDepend
       }
     },
 
-    async recordUpload(input: UploadInput, claim: Claimed, providerFileId: string): Promise<boolean> {
-      return await steps.record(claim, providerFileId, targetOf(input));
+    /** Workflows of an older version give no expiry. */
+    async recordUpload(
+      input: UploadInput,
+      claim: Claimed,
+      providerFileId: string,
+      expiresAt: string | null = null,
+    ): Promise<boolean | string> {
+      return await steps.record(claim, { id: providerFileId, expiresAt }, targetOf(input));
     },
 
     async verifyCopy(input: UploadInput, content: FileContent, claim: Claimed, providerFileId: string): Promise<void> {
@@ -113,12 +120,17 @@ export function createUploadActivities({ steps, ledger }: UploadActivitiesDepend
   };
 }
 
+function destinationOf({ source, provider, reference, verify }: UploadInput): Destination {
+  return { provider, name: fileNameOf(source, reference.name), purpose: reference.purpose, verify };
+}
+
 /** The claim belongs to the workflow, not to an attempt: a retry after a crash gets it back at once. */
 function targetOf(input: UploadInput): UploadTarget {
   return {
     provider: input.provider,
     namespace: input.namespace,
     reference: input.reference,
+    fileName: fileNameOf(input.source, input.reference.name),
     owner: uploadWorkflowId(input.idempotencyKey),
     // The run belongs to it: `cutover upload` of the same file has the same key tomorrow, and is a duplicate then.
     idempotencyKey: `${input.idempotencyKey} ${activityInfo().workflowExecution?.runId}`,

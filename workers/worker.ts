@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { createActivities } from '../activities/index.ts';
 import { connectionOptions, connectTemporal } from '../src/client/connect.ts';
 import type { Config } from '../src/config/index.ts';
+import { messageOf } from '../src/domain/errors.ts';
 import { connectStores } from '../src/manager/stores.ts';
 import { createUploadSteps } from '../src/manager/upload-steps.ts';
 import { openSource } from '../src/sources/open.ts';
@@ -23,12 +24,21 @@ export async function createWorker(config: Config, log: Logger): Promise<Running
   const client: Client = await connectTemporal(config.temporal);
   await registerSearchAttributes(client, config, log);
   const connection = await NativeConnection.connect(await connectionOptions(config.temporal));
-  const steps = createUploadSteps({ ledger, provider, limits: config.files });
+  const steps = createUploadSteps({
+    ledger,
+    provider,
+    limits: config.files,
+    onSurplus: ({ error, ...surplus }) =>
+      log.warn(
+        error === null ? surplus : { ...surplus, error: messageOf(error) },
+        error === null ? 'an object too many was deleted' : 'an object too many is left: delete it at the provider',
+      ),
+  });
   const worker = await Worker.create({
     connection,
     namespace: config.temporal.namespace,
     taskQueue: config.temporal.taskQueue,
-    activities: createActivities({ steps, ledger, provider, client, source: openSource }),
+    activities: createActivities({ steps, ledger, provider, client, source: (from) => openSource(from, provider) }),
     workflowBundle: { codePath: await workflowBundle(join(config.stateDir, 'bundle')) },
     shutdownGraceTime: config.worker.shutdownGraceMs,
     maxConcurrentActivityTaskExecutions: config.worker.maxConcurrentActivities,

@@ -125,7 +125,7 @@ export async function migrate(input: MigrateInput): Promise<MigrationState> {
     ]);
     show({});
     if (input.state === undefined) {
-      await checks.checkMigration({ source: input.source, provider: input.provider });
+      await checks.checkMigration({ source: input.source, provider: input.provider, verify: input.verify });
       if (!paused && !stopping) show({ phase: 'copying' });
     }
     for (const file of state.carried) window.adopt(file);

@@ -11,7 +11,7 @@ import {
 import type { Activities } from '../activities/index.ts';
 import { FileManagementError } from '../src/domain/errors.ts';
 import type { CarriedUpload } from '../src/domain/migration.ts';
-import { arrivedItem, cancelledItem, failedItem, problemItem, type SourceItem } from '../src/domain/migration-item.ts';
+import { arrivedItem, cancelledItem, failedItem, originOf, problemItem, type SourceItem } from '../src/domain/migration-item.ts';
 import type { FileOperationResult, FileSource, MigrationItem } from '../src/domain/models.ts';
 import { WAIT } from './activity-options.ts';
 import { type MigrateInput, PROVIDER, type UploadInput, uploadWorkflowId } from './contract.ts';
@@ -103,7 +103,7 @@ export function uploadWindow(input: MigrateInput, onEnd: (item: MigrationItem) =
         return;
       }
       const args = uploadInput(input, file, source);
-      const carried = { workflowId: uploadWorkflowId(args.idempotencyKey), path, sizeBytes };
+      const carried = { workflowId: uploadWorkflowId(args.idempotencyKey), path, sizeBytes, ...originOf(file) };
       watch(carried, () => runChild(carried, args));
     },
   };

@@ -38,11 +38,11 @@ function stepsOf(input: UploadInput): UploadSteps {
       return claim.outcome === 'busy' ? await waiting.awaitClaim(input, content) : claim;
     },
     store: (content, claim) => bytes.storeContent(input, content, claim),
-    record: (claim, id) =>
+    record: (claim, { id, expiresAt }) =>
       localFirst(
         // The object is there: whoever cancels now gets a file, not an object that nobody knows of.
-        () => CancellationScope.nonCancellable(() => local.recordUpload(input, claim, id)),
-        () => brief.recordUpload(input, claim, id),
+        () => CancellationScope.nonCancellable(() => local.recordUpload(input, claim, id, expiresAt)),
+        () => brief.recordUpload(input, claim, id, expiresAt),
       ),
     verify: (content, claim, id) => bytes.verifyCopy(input, content, claim, id),
     // Once: where the ledger is away, the lease ends by itself, and nobody waits for a cancellation.

@@ -8,7 +8,7 @@ export async function* sourceItems(source: Source, signal: AbortSignal) {
   let cursor: string | null = null;
   do {
     signal.throwIfAborted();
-    const page: Awaited<ReturnType<Source['page']>> = await source.page(cursor, PAGE);
+    const page: Awaited<ReturnType<Source['page']>> = await source.page(cursor, PAGE, signal);
     yield* page.items;
     cursor = page.next;
   } while (cursor !== null);

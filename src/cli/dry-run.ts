@@ -15,12 +15,11 @@ export async function dryRun(
 ): Promise<number> {
   const { output, signal } = context;
   const { ledger, provider } = await context.services().stores();
-  provider(to);
   const counts = { uploaded: 0, deduplicated: 0, failed: 0, cancelled: 0, skipped: 0 };
   const bytes = { ...counts };
   async function* items(): AsyncGenerator<MigrationItem> {
     const steps = createUploadSteps({ ledger, provider, limits: context.config().files });
-    for await (const page of planMigration(source, to, { ledger, steps }, signal))
+    for await (const page of planMigration(source, to, { ledger, provider, steps }, signal))
       for (const item of page) {
         counts[item.status] += 1;
         bytes[item.status] += item.sizeBytes;

@@ -3,19 +3,22 @@ import type { Command } from 'commander';
 import { migrateWorkflowId } from '../../workflows/contract.ts';
 import { newMigrationId } from '../client/cutover-client.ts';
 import type { Verification } from '../domain/models.ts';
+import type { Stores } from '../manager/stores.ts';
+import { refuseMigration } from '../sources/refuse-migration.ts';
 import type { CommandContext } from './context.ts';
 import { dryRun } from './dry-run.ts';
 import { UsageError } from './errors.ts';
 import { registerMigrateControls } from './migrate-controls.ts';
 import { collectOutcome } from './migrate-outcome.ts';
 import { migrationId, sourceOf, toOption, verifyOption, wholeNumber } from './options.ts';
+import { preflight } from './preflight.ts';
 import { checkReport } from './report.ts';
-import { requireProvider } from './services.ts';
 
 export interface MigrateOptions {
   to: string;
   concurrency: number;
   dryRun?: boolean;
+  preflight?: boolean;
   verify?: Exclude<Verification, 'none'>;
   report?: string;
   id?: string;
@@ -28,11 +31,15 @@ export function registerMigrate(program: Command, context: CommandContext, exit:
   const migrate = program
     .command('migrate')
     .enablePositionalOptions()
-    .description('move every file of a folder or a manifest to a provider, in a durable workflow; or control one that runs')
-    .argument('[source]', 'a folder, or a manifest: .csv with a header, .jsonl or .ndjson (a folder named like a subcommand: ./status)')
+    .description('move every file of a folder, a manifest or a provider to a provider, in a durable workflow; or control one that runs')
+    .argument(
+      '[source]',
+      'a folder; a manifest: .csv with a header, .jsonl or .ndjson; or provider:NAME[/BUCKET[/FOLDER]] (a folder named like a subcommand: ./status)',
+    )
     .addOption(toOption())
     .option('--concurrency <n>', 'files at once', wholeNumber(1, 500), 50)
-    .option('--dry-run', 'say what would be moved; start nothing and change nothing')
+    .option('--dry-run', 'say what would be moved: read every file, start nothing and change nothing')
+    .option('--preflight', 'say what will not fit and how long it will take: read no file, start nothing')
     .addOption(verifyOption())
     .option('--report <file>', 'write a line for each file to a .csv, .jsonl or .json file')
     .option('--id <id>', 'name this migration; default: its time and four random digits', migrationId)
@@ -50,13 +57,17 @@ export async function runMigrate(context: CommandContext, given: string | undefi
   if (report !== null) await checkReport(report);
   if (options.attach !== undefined) return await collectOutcome(context, options.attach, { report, json: options.json ?? false });
 
+  const { to, verify = 'none', json = false } = options;
   const source = await sourceOf(given ?? '', context.source.cwd);
   const { openSource } = await import('../sources/open.ts');
-  const listing = openSource(source);
-  await listing.check();
-  if (options.dryRun === true) return await dryRun(context, listing, { to: options.to, report, json: options.json ?? false });
+  const stores = await storesKnownHere(context, options);
+  if (stores !== null) refuseMigration({ source, provider: to, verify }, stores.provider);
+  // An account can be listed only from where its key is known.
+  const listing = stores === null && source.kind === 'provider' ? null : openSource(source, (name) => known(stores).provider(name));
+  await listing?.check(context.signal);
+  if (listing !== null && options.dryRun === true) return await dryRun(context, listing, { to, report, json });
+  if (listing !== null && options.preflight === true) return await preflight(context, listing, { source, to, json });
 
-  await requireProvider(context, options.to);
   const client = await context.services().client();
   const id = await client.startMigration({
     migrationId: options.id ?? newMigrationId(new Date(context.now())),
@@ -72,7 +83,17 @@ export async function runMigrate(context: CommandContext, given: string | undefi
     context.output.message(`Started${url === null ? '' : `: ${url}`}\nFollow it with: npx cutover migrate --attach ${id}`);
     return 0;
   }
-  return await collectOutcome(context, id, { report, json: options.json ?? false, listing });
+  return await collectOutcome(context, id, { report, json: options.json ?? false, ...(listing === null ? {} : { listing }) });
+}
+
+/** Null where only Temporal is known here and something is to be started: the workers find out what is wrong. */
+async function storesKnownHere({ config, services }: CommandContext, { dryRun, preflight }: MigrateOptions): Promise<Stores | null> {
+  return config().supabase.url === null && dryRun !== true && preflight !== true ? null : await services().stores();
+}
+
+function known(stores: Stores | null): Stores {
+  if (stores === null) throw new TypeError('a provider can be listed only where its key is known');
+  return stores;
 }
 
 function refuseContradictions(given: string | undefined, options: MigrateOptions): void {
@@ -82,6 +103,7 @@ function refuseContradictions(given: string | undefined, options: MigrateOptions
       '--id': options.id,
       '--detach': options.detach,
       '--dry-run': options.dryRun,
+      '--preflight': options.preflight,
       '--verify': options.verify,
     }))
       if (set !== undefined) throw new UsageError(`${flag} says how to start a migration, and --attach starts none: leave one of them out`);
@@ -90,9 +112,11 @@ function refuseContradictions(given: string | undefined, options: MigrateOptions
   if (given === undefined)
     throw new UsageError(
       options.verify === undefined
-        ? 'Say what to migrate: npx cutover migrate <folder|manifest>'
-        : 'Say what to migrate: npx cutover migrate <folder|manifest> --verify',
+        ? 'Say what to migrate: npx cutover migrate <folder|manifest|provider:NAME>'
+        : 'Say what to migrate: npx cutover migrate <folder|manifest|provider:NAME> --verify',
     );
-  if (options.dryRun === true && options.detach === true)
-    throw new UsageError('--dry-run starts nothing, so there is nothing to --detach from');
+  const only = options.dryRun === true ? '--dry-run' : options.preflight === true ? '--preflight' : null;
+  if (only !== null && options.detach === true) throw new UsageError(`${only} starts nothing, so there is nothing to --detach from`);
+  if (options.preflight === true && (options.dryRun === true || options.report !== undefined))
+    throw new UsageError('--preflight counts without reading a file: for a line for each file, take --dry-run alone');
 }

@@ -33,9 +33,11 @@ export const verifyOption = () =>
 
 /**
  * The source that a person named. Paths become absolute, because workers may run elsewhere.
- * @throws ValidationError when it is neither a folder nor a manifest.
+ * @throws ValidationError when it is neither a folder nor a manifest nor a provider.
  */
 export async function sourceOf(given: string, cwd: string): Promise<MigrationSource> {
+  const named = /^provider:([^/]*)(?:\/(.*))?$/s.exec(given);
+  if (named !== null) return providerSourceOf(named[1] ?? '', named[2] ?? '');
   const path = resolve(cwd, given);
   const found = await stat(path).catch(() => null);
   if (found === null) throw new ValidationError(`There is no folder or manifest ${path}. Check the path.`, { code: 'source_not_found' });
@@ -47,4 +49,10 @@ export async function sourceOf(given: string, cwd: string): Promise<MigrationSou
       code: 'source_not_a_folder',
     },
   );
+}
+
+function providerSourceOf(provider: string, under: string): MigrationSource {
+  if (!/^[a-z0-9-]+$/.test(provider))
+    throw new ValidationError('Name a provider: provider:kimi, or provider:supabase/BUCKET/FOLDER', { code: 'source_not_found' });
+  return { kind: 'provider', provider, under: under === '' ? null : under };
 }

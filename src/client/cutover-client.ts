@@ -146,6 +146,19 @@ export function createClient(client: Client, config: Pick<Config, 'temporal' | '
       });
     },
 
+    /** How migrations to a provider ended, the newest first: those that came to the end of their source. */
+    async earlierMigrations(provider: string, limit: number): Promise<MigrationState[]> {
+      return await asked('migrations', async () => {
+        const query = `WorkflowType = 'migrate' AND CutoverProvider = '${provider}' AND ExecutionStatus = 'Completed'`;
+        const states: Promise<MigrationState>[] = [];
+        for await (const { workflowId, runId } of client.workflow.list({ query, pageSize: limit })) {
+          states.push(client.workflow.getHandle(workflowId, runId).result() as Promise<MigrationState>);
+          if (states.length >= limit) break;
+        }
+        return await Promise.all(states);
+      });
+    },
+
     /** Where a person can look at it; null when no UI is known. */
     workflowUrl(workflowId: string): string | null {
       return uiUrl === null ? null : `${uiUrl.replace(/\/$/, '')}/namespaces/${namespace}/workflows/${encodeURIComponent(workflowId)}`;

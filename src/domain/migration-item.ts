@@ -9,43 +9,48 @@ export interface SourceItem {
   key: string;
   sizeBytes: number;
   source: FileSource | null;
+  /** `false` where its provider does not give the original back: only another copy of it can be sent. */
+  givenBack?: false;
   /** Set where `source` is null. `skipped`: not a file, nothing is lost; `failed`: a person should look. */
   problem?: { status: 'skipped' | 'failed'; code: string; message: string };
   /** What a manifest says of the file beside its path. */
   reference?: Partial<Pick<NewReference, 'name' | 'userId' | 'tags' | 'context'>>;
 }
 
-type Named = Pick<SourceItem, 'path' | 'sizeBytes'>;
+/** What a report's line tells of a file, however it ended. */
+export type Listed = Pick<SourceItem, 'path' | 'sizeBytes'> & Partial<Origin>;
+type Origin = Pick<MigrationItem, 'sourceProvider' | 'sourceId'>;
 
-const nothing = { sha256: null, fileId: null, providerFileId: null, verified: 'none', errorCode: null, error: null, sourceProvider: null, sourceId: null } as const;
+/** Where a file came from a provider: which, and its id there. */
+export const originOf = ({ source }: Pick<SourceItem, 'source'>): Partial<Origin> =>
+  source?.kind === 'object' ? { sourceProvider: source.provider, sourceId: source.id } : {};
 
-/** The report's line for a file that arrived. */
-export function arrivedItem(
-  { path }: Named,
-  { outcome, sizeBytes, sha256, fileId, providerFileId, verified }: FileOperationResult,
-): MigrationItem {
-  return { ...nothing, path, sizeBytes, status: outcome, sha256, fileId, providerFileId, verified };
+const line = ({ path, sizeBytes, sourceProvider = null, sourceId = null }: Listed): Omit<MigrationItem, 'status'> => ({
+  ...{ path, sizeBytes, sha256: null, fileId: null, providerFileId: null, verified: 'none' as const },
+  ...{ errorCode: null, error: null, sourceProvider, sourceId },
+});
+
+type Arrived = Pick<FileOperationResult, 'outcome' | 'sizeBytes' | 'sha256' | 'verified'> &
+  Pick<MigrationItem, 'fileId' | 'providerFileId'>;
+
+/** The report's line for a file that arrived, or would. */
+export function arrivedItem(file: Listed, { outcome, sizeBytes, sha256, fileId, providerFileId, verified }: Arrived): MigrationItem {
+  return { ...line(file), sizeBytes, status: outcome, sha256, fileId, providerFileId, verified };
 }
 
 /** The report's line for a name that could not be moved from the start. */
-export function problemItem({ path, sizeBytes, problem }: SourceItem): MigrationItem {
-  return {
-    ...nothing,
-    path,
-    sizeBytes,
-    status: problem?.status ?? 'failed',
-    errorCode: problem?.code ?? null,
-    error: problem?.message ?? null,
-  };
+export function problemItem(item: SourceItem): MigrationItem {
+  const { status = 'failed', code = null, message = null } = item.problem ?? {};
+  return { ...line({ ...item, ...originOf(item) }), status, errorCode: code, error: message };
 }
 
 /** The report's line for a file whose upload was cancelled. */
-export function cancelledItem({ path, sizeBytes }: Named): MigrationItem {
-  return { ...nothing, path, sizeBytes, status: 'cancelled' };
+export function cancelledItem(file: Listed): MigrationItem {
+  return { ...line(file), status: 'cancelled' };
 }
 
 /** The report's line for a file whose upload failed for good. */
-export function failedItem({ path, sizeBytes }: Named, error: unknown): MigrationItem {
+export function failedItem(file: Listed, error: unknown): MigrationItem {
   const errorCode = error instanceof FileManagementError ? error.code : 'unknown';
-  return { ...nothing, path, sizeBytes, status: 'failed', errorCode, error: messageOf(error) };
+  return { ...line(file), status: 'failed', errorCode, error: messageOf(error) };
 }

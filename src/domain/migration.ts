@@ -39,6 +39,9 @@ export interface CarriedUpload {
   workflowId: string;
   path: string;
   sizeBytes: number;
+  /** Where it came from a provider: which, and its id there. */
+  sourceProvider?: string | null;
+  sourceId?: string | null;
 }
 
 /** All that one run of the workflow hands to the next, and what the query `status` answers. */

@@ -6,15 +6,21 @@ export type Claimed =
   | { outcome: 'completed'; fileId: string; copyId: string; providerFileId: string; byUs: boolean }
   | { outcome: 'claimed'; fileId: string; copyId: string; attempts: number; lastErrorCode: string | null };
 
+/** What a provider has stored: its id, and when it will drop it by itself. */
+export interface Stored {
+  id: string;
+  expiresAt: string | null;
+}
+
 /** The four steps of one file, and what goes with them. A workflow gives activities for them; a test or a batch gives plain functions. */
 export interface UploadSteps {
   hash(): Promise<FileContent>;
   /** Waits while somebody else sends the same content. */
   claim(content: FileContent): Promise<Claimed>;
-  /** Answers the provider's id. */
-  store(content: FileContent, claim: Claimed & { outcome: 'claimed' }): Promise<string>;
-  /** False when the claim was lost meanwhile. */
-  record(claim: Claimed, providerFileId: string): Promise<boolean>;
+  /** Workers of an older version answer the provider's id alone. */
+  store(content: FileContent, claim: Claimed & { outcome: 'claimed' }): Promise<Stored | string>;
+  /** False when the claim was lost meanwhile. A string: the id that counts, where somebody else had made the copy first. */
+  record(claim: Claimed, stored: Stored): Promise<boolean | string>;
   /** Throws with the code `verification_failed` when the copy is not what was sent. */
   verify(content: FileContent, claim: Claimed, providerFileId: string): Promise<void>;
   /** Gives the claim up, so that others need not wait for its lease. */
@@ -57,8 +63,10 @@ async function uploadOnce(steps: UploadSteps, options: { provider: string; verif
   const claim = await steps.claim(content);
   let providerFileId: string;
   try {
-    providerFileId = claim.outcome === 'completed' ? claim.providerFileId : await steps.store(content, claim);
-    if (!(await steps.record(claim, providerFileId))) return null;
+    const stored = asStored(claim.outcome === 'completed' ? claim.providerFileId : await steps.store(content, claim));
+    const recorded = await steps.record(claim, stored);
+    if (recorded === false) return null;
+    providerFileId = recorded === true ? stored.id : recorded;
   } catch (error) {
     await steps.giveUp(claim, error instanceof FileManagementError ? error.code : 'cancelled');
     throw error;
@@ -73,3 +81,5 @@ async function uploadOnce(steps: UploadSteps, options: { provider: string; verif
     verified: options.verify,
   };
 }
+
+const asStored = (stored: Stored | string): Stored => (typeof stored === 'string' ? { id: stored, expiresAt: null } : stored);

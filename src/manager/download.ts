@@ -5,23 +5,7 @@ import { DownloadError, FileNotFoundError } from '../domain/errors.ts';
 import type { FileRecord } from '../domain/models.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Provider } from '../providers/provider.ts';
-
-/** Reads all of an object without keeping it. Memory does not grow with its size. */
-export async function hashDownload(
-  from: Provider,
-  id: string,
-  { signal, onProgress }: { signal: AbortSignal; onProgress?: (bytes: number) => void },
-): Promise<string> {
-  const { chunks } = await from.download(id, { signal });
-  const hash = createHash('sha256');
-  let bytes = 0;
-  for await (const chunk of chunks) {
-    hash.update(chunk);
-    bytes += chunk.length;
-    onProgress?.(bytes);
-  }
-  return hash.digest('hex');
-}
+import { isThere, type Original, readableCopies } from './originals.ts';
 
 export interface DownloadDependencies {
   ledger: Ledger;
@@ -29,18 +13,15 @@ export interface DownloadDependencies {
 }
 
 /** Where a file's bytes can be had now: the first completed live copy whose provider gives originals back. */
-export async function locate(file: FileRecord, { ledger, provider }: DownloadDependencies): Promise<{ from: Provider; id: string }> {
-  const copies = (await ledger.copies(file.id)).filter(
-    (copy) => copy.status === 'completed' && copy.deletedAt === null && copy.namespace === 'live',
-  );
-  for (const copy of copies) {
-    const from = provider(copy.provider);
-    if (from.capabilities.downloads && copy.providerFileId !== null) return { from, id: copy.providerFileId };
-  }
+export async function locate(file: FileRecord, { ledger, provider }: DownloadDependencies): Promise<Original> {
+  const copies = await ledger.copies(file.id);
+  const [first] = readableCopies(copies, provider, Date.now());
+  if (first !== undefined) return first;
+  const there = copies.filter((copy) => isThere(copy, Date.now()) && copy.deletedAt === null && copy.namespace === 'live');
   throw new FileNotFoundError(
-    copies.length === 0
-      ? `The file ${file.id} has no copy at any provider (deleted, or its upload never finished)`
-      : `No provider of the file ${file.id} gives originals back (${copies.map((copy) => copy.provider).join(', ')})`,
+    there.length === 0
+      ? `The file ${file.id} has no copy at any provider (deleted, expired, or its upload never finished)`
+      : `No provider of the file ${file.id} that is configured here gives originals back (${there.map((copy) => copy.provider).join(', ')})`,
     { code: 'no_copy' },
   );
 }

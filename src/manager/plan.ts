@@ -1,12 +1,19 @@
-import { ValidationError } from '../domain/errors.ts';
-import { failedItem, problemItem, type SourceItem } from '../domain/migration-item.ts';
-import type { MigrationItem } from '../domain/models.ts';
+import { choosePurpose } from '../domain/capabilities.ts';
+import { arrivedItem, failedItem, originOf, problemItem, type SourceItem } from '../domain/migration-item.ts';
+import type { FileCopy, MigrationItem } from '../domain/models.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { Provider } from '../providers/provider.ts';
 import type { Source } from '../sources/source.ts';
+import { createFileBytes, originalNotAvailable } from './file-bytes.ts';
+import { fileNameOf } from './file-name.ts';
+import type { Destination } from './fit.ts';
+import { isThere } from './originals.ts';
 import type { UploadStepFunctions } from './upload-steps.ts';
 
 export interface PlanDependencies {
   ledger: Ledger;
+  /** Throws ProviderNotFoundError. */
+  provider: (name: string) => Provider;
   steps: Pick<UploadStepFunctions, 'hash'>;
 }
 
@@ -16,32 +23,40 @@ const PAGE = 100;
 
 /**
  * What a migration would do, page by page, without doing it: `uploaded` stands for what would be uploaded, `deduplicated` for
- * what is there already or comes twice. Reads every file and asks the ledger; writes nothing.
+ * what is there already or comes twice. Reads every file that the ledger does not know; writes nothing.
  */
 export async function* planMigration(
   source: Source,
-  provider: string,
-  { ledger, steps }: PlanDependencies,
+  to: string,
+  { ledger, provider, steps }: PlanDependencies,
   signal: AbortSignal,
 ): AsyncGenerator<MigrationItem[]> {
+  const target = provider(to);
+  const bytes = createFileBytes({ ledger, provider });
   const planned = new Set<string>();
   const plan = async (file: SourceItem): Promise<MigrationItem> => {
     if (file.source === null) return problemItem(file);
+    const listed = { ...file, ...originOf(file) };
     try {
-      const { sha256, sizeBytes } = await steps.hash(file.source, { provider, name: file.reference?.name ?? file.path }, { signal });
-      const there = planned.has(sha256) ? null : await copyOf(sha256, provider, ledger);
-      const status = planned.has(sha256) || there !== null ? 'deduplicated' : 'uploaded';
+      const destination = destinationOf(file, file.source, to);
+      const content = await steps.hash(file.source, destination, { signal });
+      const { sha256, sizeBytes } = content;
+      const twice = planned.has(sha256);
       planned.add(sha256);
+      const there = twice ? null : await copyAt(target, sha256, purposeAt(target, destination, sizeBytes), ledger);
+      const outcome = twice || there !== null ? 'deduplicated' : 'uploaded';
+      if (outcome === 'uploaded' && file.source.kind === 'object' && file.givenBack === false)
+        if (!(await bytes.isElsewhere(sha256, file.source))) throw originalNotAvailable(file.source);
       const { fileId = null, providerFileId = null } = there ?? {};
-      return { path: file.path, sizeBytes, status, sha256, fileId, providerFileId, verified: 'none', errorCode: null, error: null, sourceProvider: null, sourceId: null };
+      return arrivedItem(listed, { outcome, sha256, sizeBytes, fileId, providerFileId, verified: 'none' });
     } catch (error) {
-      if (error instanceof ValidationError || !signal.aborted) return failedItem(file, error);
-      throw error;
+      signal.throwIfAborted();
+      return failedItem(listed, error);
     }
   };
   let cursor: string | null = null;
   do {
-    const page = await source.page(cursor, PAGE);
+    const page = await source.page(cursor, PAGE, signal);
     const items: MigrationItem[] = [];
     for (let at = 0; at < page.items.length; at += AT_ONCE)
       items.push(...(await Promise.all(page.items.slice(at, at + AT_ONCE).map(plan))));
@@ -50,17 +65,26 @@ export async function* planMigration(
   } while (cursor !== null);
 }
 
-async function copyOf(sha256: string, provider: string, ledger: Ledger): Promise<{ fileId: string; providerFileId: string } | null> {
+/** Where a migration sends a file of its source. */
+export const destinationOf = (file: SourceItem, source: NonNullable<SourceItem['source']>, provider: string): Destination => ({
+  provider,
+  name: fileNameOf(source, file.reference?.name ?? file.path),
+  purpose: 'storage',
+  verify: 'none',
+});
+
+/** The provider's own purpose for it. */
+export const purposeAt = ({ name, capabilities }: Provider, to: Destination, sizeBytes: number): string =>
+  choosePurpose(name, capabilities, to.purpose, { name: to.name, sizeBytes });
+
+/** The copy of a content that an upload would find at a provider, so that nothing is sent. */
+export async function copyAt({ name, account }: Provider, sha256: string, purpose: string, ledger: Ledger): Promise<FileCopy | null> {
   const file = await ledger.fileByHash(sha256);
-  if (file === null) return null;
-  for (const copy of await ledger.copies(file.id))
-    if (
-      copy.provider === provider &&
-      copy.namespace === 'live' &&
-      copy.status === 'completed' &&
-      copy.purgedAt === null &&
-      copy.providerFileId !== null
-    )
-      return { fileId: file.id, providerFileId: copy.providerFileId };
-  return null;
+  const fits = (copy: FileCopy) =>
+    copy.provider === name &&
+    copy.account === account &&
+    copy.purpose === purpose &&
+    copy.namespace === 'live' &&
+    isThere(copy, Date.now());
+  return file === null ? null : ((await ledger.copies(file.id)).find(fits) ?? null);
 }

@@ -1,23 +1,24 @@
-import mime from 'mime';
-import { DuplicateFileError, FileNotFoundError, UploadError, ValidationError } from '../domain/errors.ts';
+import { choosePurpose } from '../domain/capabilities.ts';
+import { DuplicateFileError, FileNotFoundError, UploadError } from '../domain/errors.ts';
 import type { FileContent, FileSource, Namespace, NewReference } from '../domain/models.ts';
-import type { Claimed } from '../domain/upload-file.ts';
+import type { Claimed, Stored } from '../domain/upload-file.ts';
 import type { Claim, Ledger } from '../ledger/ledger.ts';
-import type { Provider } from '../providers/provider.ts';
-import { hashFile, readFileChunks } from '../sources/local-file.ts';
-import { hashDownload } from './download.ts';
+import { namesByContent, type ObjectIdentity, type Provider } from '../providers/provider.ts';
+import { createFileBytes, type FileBytesDependencies, hashObject } from './file-bytes.ts';
+import { mimeTypeOf } from './file-name.ts';
+import { checkExtension, checkFit, checkReadBack, type Destination, type Limits } from './fit.ts';
 
-export interface Limits {
-  maxFileBytes: number;
-  /** Without the dot, in lower case; null allows all. */
-  allowedExtensions: readonly string[] | null;
-}
+/** How long deleting an object too many may take. */
+const SURPLUS_MS = 30_000;
 
 /** Whose upload it is, and where to. */
 export interface UploadTarget {
   provider: string;
   namespace: Namespace;
+  /** The caller's own words: name and purpose as they gave them. */
   reference: NewReference;
+  /** What the provider is told that it is called. See `fileNameOf`. */
+  fileName: string;
   owner: string;
   /** Of this one upload: a copy that was made under it is our own. */
   idempotencyKey: string;
@@ -40,24 +41,64 @@ export interface StoreContext extends StepContext {
 /** Somebody else sends the content now. */
 export type Busy = Extract<Claim, { outcome: 'busy' }>;
 
+/** An object that came to be twice, and whether it could be deleted. */
+export interface Surplus {
+  provider: string;
+  id: string;
+  error: unknown;
+}
+
 export interface UploadStepsDependencies {
   ledger: Ledger;
   /** Throws ProviderNotFoundError. */
   provider: (name: string) => Provider;
   limits: Limits;
+  /** Instead of reading a file of this machine: a cache in front of that. */
+  hashFile?: FileBytesDependencies['hashFile'];
+  onSurplus?: (surplus: Surplus) => void;
 }
 
+/** The codes under which what is at the provider must be replaced, not taken. */
+const REPLACED = new Set(['verification_failed', 'expired', 'expired_at_provider']);
+
 /** The four steps of one file over the ports: hash → dedupe (claim) → provider upload (store) → record; and verify, give up. */
-export function createUploadSteps({ ledger, provider, limits }: UploadStepsDependencies) {
+export function createUploadSteps({ ledger, provider, limits, hashFile, onSurplus }: UploadStepsDependencies) {
+  const bytes = createFileBytes({ ledger, provider, ...(hashFile === undefined ? {} : { hashFile }) });
+  const purposeOf = ({ provider: to, reference, fileName }: UploadTarget, sizeBytes: number): string =>
+    choosePurpose(to, provider(to).capabilities, reference.purpose, { name: fileName, sizeBytes });
+
+  /** Ids that do not follow from the content: what an earlier attempt left must go, or it would be found and taken again. */
+  async function removeDamaged(from: Provider, identity: ObjectIdentity, signal: AbortSignal): Promise<void> {
+    for (let found = await from.find(identity, signal); found !== null; ) {
+      await from.delete(found.id, signal);
+      const next = await from.find(identity, signal);
+      // A listing that lags still shows what is gone.
+      found = next?.id === found.id ? null : next;
+    }
+  }
+  /** Two may have sent the same content, one after the other's lease had run out: the first to be recorded counts. */
+  async function theOneThatCounts(claim: Claimed, { id }: Stored, to: Provider): Promise<boolean | string> {
+    const counting = (await ledger.copies(claim.fileId)).find((copy) => copy.id === claim.copyId)?.providerFileId ?? id;
+    if (counting === id) return true;
+    const error = await to.delete(id, AbortSignal.timeout(SURPLUS_MS)).then(
+      () => null,
+      (reason: unknown) => reason,
+    );
+    onSurplus?.({ provider: to.name, id, error });
+    return counting;
+  }
+
   return {
-    /** Reads the file once. Throws what a person must know of it: gone, unreadable, too large, not allowed. */
-    async hash(source: FileSource, target: { provider: string; name: string }, context: StepContext): Promise<FileContent> {
-      if (source.kind !== 'path') throw new TypeError('not yet');
-      checkExtension(source.path, limits);
-      checkSize(source.path, source.sizeBytes, limits, provider(target.provider));
-      const { sha256, sizeBytes } = await hashFile(source, context);
-      checkSize(source.path, sizeBytes, limits, provider(target.provider));
-      return { sha256, sizeBytes, mimeType: typeOf(target.name) ?? typeOf(source.path) ?? 'application/octet-stream' };
+    /** Reads the file once, unless the ledger knows it. Throws what a person must know of it: gone, unreadable, not taken there. */
+    async hash(source: FileSource, to: Destination, context: StepContext): Promise<FileContent> {
+      const { name, capabilities } = provider(to.provider);
+      const shown = source.kind === 'path' ? source.path : source.name;
+      checkExtension(shown, limits);
+      checkFit(shown, source.sizeBytes, limits, to, capabilities);
+      if (to.verify === 'download') checkReadBack(name, capabilities, to.purpose, { name: to.name, sizeBytes: source.sizeBytes });
+      const measured = await bytes.hash(source, context);
+      checkFit(shown, measured.sizeBytes, limits, to, capabilities);
+      return { ...measured, mimeType: mimeTypeOf(source, to.name) };
     },
 
     /** Asks the database who is to send this content. Throws DuplicateFileError where duplicates are not to be reused. */
@@ -66,7 +107,7 @@ export function createUploadSteps({ ledger, provider, limits }: UploadStepsDepen
       const claim = await ledger.claim({
         provider: name,
         account,
-        purpose: target.reference.purpose,
+        purpose: purposeOf(target, content.sizeBytes),
         namespace: target.namespace,
         content,
         originalName: target.reference.name,
@@ -85,35 +126,35 @@ export function createUploadSteps({ ledger, provider, limits }: UploadStepsDepen
       return { ...completed, byUs };
     },
 
-    /** Sends the bytes and answers the provider's id. An earlier attempt's object is found and taken where it is whole. */
+    /** Sends the bytes. An earlier attempt's object is found and taken where it is whole. */
     async store(
       source: FileSource,
       content: FileContent,
       claim: Claimed & { outcome: 'claimed' },
       target: UploadTarget,
       context: StoreContext,
-    ): Promise<string> {
-      if (source.kind !== 'path') throw new TypeError('not yet');
+    ): Promise<Stored> {
       const to = provider(target.provider);
-      const stored = await to.upload({
-        ...content,
-        body: {
-          sizeBytes: content.sizeBytes,
-          open: (offset, signal) => readFileChunks(source.path, content.sizeBytes, offset, signal),
-        },
-        purpose: target.reference.purpose,
-        namespace: target.namespace,
-        name: target.reference.name,
-        marker: claim.copyId,
-        retried: claim.attempts > 1 && claim.lastErrorCode !== 'verification_failed',
+      const { sha256, sizeBytes } = content;
+      const identity = { marker: claim.copyId, sha256, namespace: target.namespace, purpose: purposeOf(target, sizeBytes) };
+      const replace = REPLACED.has(claim.lastErrorCode ?? '');
+      if (replace && !namesByContent(to)) await removeDamaged(to, { ...identity, sizeBytes }, context.signal);
+      const { id, expiresAt } = await to.upload({
+        ...identity,
+        mimeType: content.mimeType,
+        body: bytes.body(source, content),
+        name: target.fileName,
+        retried: claim.attempts > 1 && !replace,
         ...context,
       });
-      return stored.id;
+      return { id, expiresAt };
     },
 
-    /** Marks the copy as there and the reference as held. False when the claim was lost. Idempotent. */
-    async record(claim: Claimed, providerFileId: string, target: UploadTarget): Promise<boolean> {
-      return await ledger.record(claim, target.owner, providerFileId, target.reference);
+    /** Marks the copy as there and the reference as held. False when the claim was lost; else the id that counts, or true. Idempotent. */
+    async record(claim: Claimed, stored: Stored, target: UploadTarget): Promise<boolean | string> {
+      if (!(await ledger.record(claim, target.owner, stored.id, target.reference, stored.expiresAt))) return false;
+      const to = provider(target.provider);
+      return claim.outcome === 'completed' || namesByContent(to) ? true : await theOneThatCounts(claim, stored, to);
     },
 
     /** Compares the copy with the content: by what the provider has on record (`stored`), or by reading all of it back (`download`). */
@@ -126,9 +167,11 @@ export function createUploadSteps({ ledger, provider, limits }: UploadStepsDepen
       context: StepContext,
     ): Promise<void> {
       const from = provider(target.provider);
+      if (how === 'download')
+        checkReadBack(from.name, from.capabilities, target.reference.purpose, { name: target.fileName, sizeBytes: content.sizeBytes });
       const fault =
         how === 'stored'
-          ? await sizeFault(from, providerFileId, content, context)
+          ? await recordFault(from, providerFileId, content, context)
           : await contentFault(from, providerFileId, content, context);
       if (fault === null) return;
       await ledger.invalidate(claim.copyId, 'verification_failed');
@@ -147,41 +190,17 @@ export function createUploadSteps({ ledger, provider, limits }: UploadStepsDepen
 
 export type UploadStepFunctions = ReturnType<typeof createUploadSteps>;
 
-/** By the extension: the library takes a name without a dot for one. */
-function typeOf(name: string): string | null {
-  return /[^/]\.[^./]+$/.test(name) ? mime.getType(name) : null;
-}
-
-function checkExtension(path: string, { allowedExtensions }: Limits): void {
-  if (allowedExtensions === null) return;
-  const extension = /\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? '';
-  if (allowedExtensions.includes(extension)) return;
-  throw new ValidationError(`${path}: the extension ${extension === '' ? '(none)' : `.${extension}`} is not allowed (ALLOWED_EXTENSIONS)`, {
-    code: 'extension_not_allowed',
-  });
-}
-
-function checkSize(path: string, sizeBytes: number, limits: Limits, { name, capabilities }: Provider): void {
-  if (sizeBytes > limits.maxFileBytes)
-    throw new ValidationError(`${path} has ${sizeBytes} bytes; at most ${limits.maxFileBytes} are allowed (MAX_FILE_SIZE_MB)`, {
-      code: 'file_too_large',
-    });
-  if (sizeBytes > capabilities.maxFileBytes)
-    throw new ValidationError(`${path} has ${sizeBytes} bytes; ${name} takes at most ${capabilities.maxFileBytes}`, {
-      code: 'file_too_large',
-      provider: name,
-    });
-}
-
-async function sizeFault(from: Provider, id: string, content: FileContent, { signal }: StepContext): Promise<string | null> {
+async function recordFault(from: Provider, id: string, content: FileContent, { signal }: StepContext): Promise<string | null> {
   const found = await from.info(id, signal);
   if (found === null) return 'it is not there';
-  return found.sizeBytes === content.sizeBytes ? null : `it has ${found.sizeBytes} bytes instead of ${content.sizeBytes}`;
+  if (found.sizeBytes !== content.sizeBytes) return `it has ${found.sizeBytes} bytes instead of ${content.sizeBytes}`;
+  const other = found.sha256 !== null && found.sha256 !== content.sha256;
+  return other ? `its SHA-256 is ${found.sha256} instead of ${content.sha256}` : null;
 }
 
 async function contentFault(from: Provider, id: string, content: FileContent, context: StepContext): Promise<string | null> {
   try {
-    const sha256 = await hashDownload(from, id, context);
+    const { sha256 } = await hashObject(from, id, context);
     return sha256 === content.sha256 ? null : `its SHA-256 is ${sha256} instead of ${content.sha256}`;
   } catch (error) {
     if (error instanceof FileNotFoundError) return 'it is not there';

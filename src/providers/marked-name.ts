@@ -19,6 +19,9 @@ export function markedName(name: string, marker: string, extension: string): str
 /** The marker in a name; null where it is none of ours. */
 export const markerIn = (name: string | null): string | null => /\.cutover-([0-9a-f-]{36})(\.|$)/.exec(name ?? '')?.[1] ?? null;
 
+/** The name as it was before it was marked. */
+export const withoutMarker = (name: string): string => name.replace(/\.cutover-[0-9a-f-]{36}(?=\.|$)/, '');
+
 /** Whole characters, within the limit of bytes. */
 function cut(text: string): string {
   let bytes = 0;

@@ -119,6 +119,9 @@ export interface Provider {
   list(options: ListOptions): AsyncIterable<StoredPage>;
 }
 
+/** Whether ids follow from the content, as at storages. Which content is asked about makes no difference. */
+export const namesByContent = (provider: Pick<Provider, 'idOf'>): boolean => provider.idOf('0'.repeat(64), 'live') !== null;
+
 export interface Bucket {
   name: string;
   /** Null: the vendor does not tell. */

@@ -26,6 +26,6 @@ export function startPage(limit: number) {
 /** Where a migration's files come from. Listing is stateless: any worker can go on from a cursor. */
 export interface Source {
   /** Throws a ValidationError that says what is wrong with the source and what to do. */
-  check(): Promise<void>;
-  page(cursor: string | null, limit: number): Promise<SourcePage>;
+  check(signal?: AbortSignal): Promise<void>;
+  page(cursor: string | null, limit: number, signal?: AbortSignal): Promise<SourcePage>;
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { storageCapabilities } from '../../src/domain/capabilities.ts';
 import type { FileRecord } from '../../src/domain/models.ts';
 import { type DownloadDependencies, downloadFile } from '../../src/manager/download.ts';
 import { scratchFolder } from '../support/stack.ts';
@@ -19,10 +20,13 @@ function stored() {
     asked.downloads++;
     return { sizeBytes: bytes.length, mimeType: null, chunks: [bytes] };
   };
-  const copy = { status: 'completed', deletedAt: null, namespace: 'live', provider: 'p', providerFileId: 'o' };
+  const copy = {
+    ...{ status: 'completed', deletedAt: null, purgedAt: null, expiresAt: null, namespace: 'live' },
+    ...{ provider: 'p', account: 'a', purpose: 'storage', providerFileId: 'o' },
+  };
   const dependencies = {
     ledger: { copies: async () => [copy], touch: async () => undefined },
-    provider: () => ({ name: 'p', capabilities: { downloads: true }, download }),
+    provider: () => ({ name: 'p', account: 'a', capabilities: storageCapabilities(100), download }),
   } as unknown as DownloadDependencies;
   return { asked, dependencies };
 }

@@ -11,8 +11,6 @@ const arrived = arrivedItem(file, {
   fileId: 'f',
   sha256: 'a'.repeat(64),
   sizeBytes: 7,
-  mimeType: 'text/plain',
-  provider: 'supabase',
   providerFileId: 'bucket/key',
   verified: 'stored',
 });

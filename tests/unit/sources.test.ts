@@ -150,7 +150,7 @@ describe('a manifest', () => {
     expect(paths(items)).toEqual(['a.txt', 'b c.txt', 'd"e.txt']);
     expect(items[0]?.reference).toEqual({ name: 'Ä, "x"', tags: ['red', 'blue'] });
     expect(items[1]?.reference).toEqual({});
-    expect(items[2]?.source?.path).toBe(join(root, 'd"e.txt'));
+    expect(items[2]?.source).toMatchObject({ kind: 'path', path: join(root, 'd"e.txt') });
   });
 
   test('in JSON lines may name absolute paths and users', async () => {

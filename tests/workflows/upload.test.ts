@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { appendFileSync, rmSync, truncateSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NewUpload } from '../../src/client/cutover-client.ts';
+import type { PathSource } from '../../src/domain/models.ts';
 import { hashFile } from '../../src/sources/local-file.ts';
 import { type Running, runCutover } from '../support/cutover.ts';
 
@@ -14,7 +15,7 @@ afterAll(() => cutover.stop());
 const signal = new AbortController().signal;
 let keys = 0;
 /** The upload of a file that is there with this content. */
-function uploadOf(name: string, content: Uint8Array | string, over: Partial<NewUpload> = {}): NewUpload {
+function uploadOf(name: string, content: Uint8Array | string, over: Partial<NewUpload> = {}): NewUpload & { source: PathSource } {
   keys += 1;
   const path = cutover.put(name, content);
   return {
@@ -26,7 +27,7 @@ function uploadOf(name: string, content: Uint8Array | string, over: Partial<NewU
     verify: 'none',
     onDuplicate: 'reuse',
     ...over,
-  };
+  } as NewUpload & { source: PathSource };
 }
 const run = async (upload: NewUpload) => await cutover.client.uploadResult(await cutover.client.startUpload(upload));
 const sha256 = (content: Uint8Array | string) => createHash('sha256').update(content).digest('hex');
@@ -79,7 +80,7 @@ describe('an upload', () => {
     expect(file?.id).toBe(results[0]?.fileId);
     expect(await cutover.stores.ledger.copies(file?.id ?? '')).toHaveLength(1);
     const listed: string[] = [];
-    for await (const page of cutover.stores.provider('supabase').list({ under: `cutover/live/${sha256(content).slice(0, 2)}/`, signal }))
+    for await (const page of cutover.stores.provider('supabase').list({ under: results[0]?.providerFileId, signal }))
       listed.push(...page.objects.map(({ id }) => id).filter((id) => id.endsWith(sha256(content))));
     expect(listed).toHaveLength(1);
   }, 120_000);
