@@ -5,8 +5,10 @@ import type { Download } from './provider.ts';
 import { backoffMs, type RetryPolicy, withRetries } from './retry.ts';
 import type { CallTimeouts } from './watchdog.ts';
 
+type Transport = Pick<Http, 'stream' | 'failure'>;
+
 export interface DownloadRequest {
-  http: Http;
+  http: Transport;
   path: string;
   signal: AbortSignal;
   /** First and last byte, inclusive. */
@@ -87,7 +89,7 @@ async function open({ http, path, signal, timeouts }: DownloadRequest, range: st
   return stream;
 }
 
-function wrongLength(http: Http, received: number, announced: number): FileManagementError {
+function wrongLength(http: Transport, received: number, announced: number): FileManagementError {
   const detail = `${received} of ${announced} bytes came`;
   return http.failure('download', { kind: 'broken', code: 'wrong_length', retryable: true, detail });
 }

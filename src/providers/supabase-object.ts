@@ -1,10 +1,5 @@
 import { type StoredObject, storedObjectOf } from './provider.ts';
 
-/** The type to send: Supabase would parse a body that says it is a form. */
-export function wireType(mimeType: string): string {
-  return /^multipart\//i.test(mimeType) ? 'application/octet-stream' : mimeType;
-}
-
 export interface ObjectInfo {
   size?: number | null;
   content_type?: string | null;

@@ -2,6 +2,7 @@ import { refusalOf, storageCapabilities } from '../domain/capabilities.ts';
 import { FileManagementError, ValidationError } from '../domain/errors.ts';
 import { objectKey } from '../domain/object-key.ts';
 import { collect, readBody } from './body-reader.ts';
+import { creatingMissing } from './buckets.ts';
 import { resumingDownload } from './download.ts';
 import { createHttp } from './http.ts';
 import { bucketAndPrefix, objectAddress } from './object-address.ts';
@@ -10,9 +11,11 @@ import { type ObjectIdentity, type Provider, type StoredObject, storedObjectOf, 
 import { type RetryPolicy, withRetries } from './retry.ts';
 import { createBuckets } from './supabase-buckets.ts';
 import { listObjects } from './supabase-list.ts';
-import { type ObjectInfo, storedObject, wireType } from './supabase-object.ts';
+import { type ObjectInfo, storedObject } from './supabase-object.ts';
 import { createTus } from './tus.ts';
+import { isWhole, sizeMismatch } from './verify-stored.ts';
 import { type CallTimeouts, callLimits, transferLimits } from './watchdog.ts';
+import { wireType } from './wire-type.ts';
 
 export interface SupabaseStorageOptions {
   /** The project's URL (SUPABASE_URL). */
@@ -155,16 +158,15 @@ export function createSupabaseStorage(options: SupabaseStorageOptions): Provider
     const { body, mimeType, signal } = request;
     if (body.sizeBytes <= BUFFERED_BYTES) return storedObjectOf({ id, sizeBytes: body.sizeBytes, mimeType });
     const stored = await info(id, signal);
-    if (stored?.sizeBytes === body.sizeBytes) return stored;
-    if (stored !== null) await remove(id, signal);
-    const detail = `${stored?.sizeBytes ?? 'none'} of ${body.sizeBytes} bytes were stored`;
-    throw http.failure('upload', { kind: 'broken', code: 'size_mismatch', retryable: true, detail });
+    const content = { sizeBytes: body.sizeBytes, sha256: request.sha256 };
+    if (isWhole(stored, content)) return stored;
+    throw await sizeMismatch(stored, content, http.failure, () => remove(id, signal));
   }
 
   const capabilities = storageCapabilities(maxFileBytes);
   async function find({ sha256, namespace, sizeBytes }: ObjectIdentity, signal: AbortSignal): Promise<StoredObject | null> {
     const found = await info(`${bucket}/${objectKey(sha256, namespace)}`, signal);
-    return found?.sizeBytes === sizeBytes ? found : null;
+    return isWhole(found, { sizeBytes, sha256 }) ? found : null;
   }
 
   return {
@@ -184,7 +186,10 @@ export function createSupabaseStorage(options: SupabaseStorageOptions): Provider
       const onProgress = throttledProgress(request.onProgress);
       const again = { ...retryTransfer(body.sizeBytes), only: 'size_mismatch' };
       const stored = await withRetries(again, signal, async () => {
-        await buckets.creatingMissing(bucket, signal, () => send(id, request, onProgress));
+        await creatingMissing(
+          () => buckets.ensure(bucket, signal),
+          () => send(id, request, onProgress),
+        );
         return verified(id, request);
       });
       onProgress(body.sizeBytes, true);
