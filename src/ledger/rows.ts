@@ -13,7 +13,7 @@ function camel(row: unknown): unknown {
   ]);
   return Object.fromEntries(entries);
 }
-const row = <Schema extends z.ZodType>(schema: Schema) => z.preprocess(camel, schema);
+export const row = <Schema extends z.ZodType>(schema: Schema) => z.preprocess(camel, schema);
 
 export const CopyRow = row(FileCopy);
 export const FileRow = row(FileRecord);

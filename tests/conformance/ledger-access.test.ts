@@ -37,6 +37,7 @@ beforeAll(async () => {
   });
   await database.sql.unsafe(`
     insert into rollouts (tool) values ('kimi');
+    insert into operator_settings (key, value, set_by) values ('shadow', '{}', 'ann');
     insert into rollout_events (tool, decision, decided_by, reason) values ('kimi', 'start', 'ann', 'test');
     insert into operation_outcomes (tool, arm, minute, count) values ('kimi', 'unified', date_trunc('minute', now()), 1);
     insert into operation_outcome_batches (id) values (gen_random_uuid());
@@ -68,8 +69,8 @@ describe('Who may see and change the ledger', () => {
       select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relrowsecurity`;
     expect(open).toEqual([]);
     expect(tables).toEqual([
-      ...['file_references', 'files', 'migration_items', 'operation_outcome_batches', 'operation_outcomes', 'provider_file_uploads'],
-      ...['provider_states', 'rollout_events', 'rollouts', 'shadow_comparisons'],
+      ...['file_references', 'files', 'migration_items', 'operation_outcome_batches', 'operation_outcomes', 'operator_settings'],
+      ...['provider_file_uploads', 'provider_states', 'rollout_events', 'rollouts', 'shadow_comparisons'],
     ]);
   });
 

@@ -1,0 +1,136 @@
+import { z } from 'zod';
+import type { JsonValue } from '../domain/comparison.ts';
+import { STAGES } from '../domain/routing.ts';
+import { createDataApi, type DataApiOptions } from './data-api.ts';
+import type { FacadeState, RecordedEvidence, RolloutEvent, RolloutLedger, RolloutRecord, ShadowReport } from './rollout-ledger.ts';
+import { row, storable } from './rows.ts';
+
+const Json = z.json() as z.ZodType<JsonValue>;
+const JsonObject = z.record(z.string(), Json);
+const Pairs = z.partialRecord(z.enum(['both', 'neither', 'candidateOnly', 'legacyOnly']), z.number());
+
+const Rollout: z.ZodType<RolloutRecord> = row(
+  z.object({
+    tool: z.string(),
+    stage: z.enum(STAGES),
+    share: z.number(),
+    status: z.enum(['idle', 'running', 'paused', 'guarding', 'completed', 'rolled_back']),
+    step: z.number(),
+    steps: z.array(z.number()),
+    settings: JsonObject,
+    epoch: z.number(),
+    workflowId: z.string().nullable(),
+    runId: z.string().nullable(),
+    reason: z.string().nullable(),
+    startedAt: z.string().nullable(),
+    updatedAt: z.string(),
+  }),
+);
+
+const Event: z.ZodType<RolloutEvent> = row(
+  z.object({
+    id: z.number(),
+    tool: z.string(),
+    at: z.string(),
+    decision: z.string(),
+    decidedBy: z.string(),
+    reason: z.string(),
+    stageBefore: z.enum(STAGES).nullable(),
+    stageAfter: z.enum(STAGES).nullable(),
+    shareBefore: z.number().nullable(),
+    shareAfter: z.number().nullable(),
+    step: z.number().nullable(),
+    workflowId: z.string().nullable(),
+    evidence: JsonObject,
+  }),
+);
+
+const Arm = z.object({ operations: z.number(), failures: z.number() });
+const Evidence: z.ZodType<RecordedEvidence> = z.object({
+  arms: z.partialRecord(z.enum(['legacy', 'unified']), Arm),
+  pairs: Pairs,
+  mismatches: row(z.object({ compared: z.number(), differing: z.number(), candidateOnly: z.number(), controlOnly: z.number() })),
+});
+
+const Quantiles = z
+  .array(z.number().nullable())
+  .nullable()
+  .transform((values) => (values?.every((value) => value !== null) ? (values as number[]) : null));
+const Report: z.ZodType<ShadowReport> = row(
+  z.object({
+    comparisons: z.number(),
+    matched: z.number(),
+    withNoise: z.number(),
+    pairs: Pairs,
+    fields: z.array(z.object({ field: z.string(), differing: z.number(), noise: z.number() })),
+    examples: z.array(JsonObject),
+    timingMs: z.object({ control: Quantiles, candidate: Quantiles }),
+  }),
+);
+
+const State: z.ZodType<FacadeState> = z.object({
+  rollouts: z.array(
+    z.object({
+      tool: z.string(),
+      stage: z.enum(STAGES),
+      share: z.number(),
+      epoch: z.number(),
+      status: z.enum(['idle', 'running', 'paused', 'guarding', 'completed', 'rolled_back']),
+    }),
+  ),
+  settings: JsonObject,
+});
+
+/** Rollouts in a Supabase project: each method is one function of `supabase/migrations`, called once. */
+export function createSupabaseRolloutLedger(options: DataApiOptions): RolloutLedger {
+  const call = createDataApi(options);
+  return {
+    decide: ({ decisionId, tool, decision, decidedBy, reason, state: { nextEpoch = false, ...state }, workflowId, runId, evidence }) =>
+      call(
+        'decide_rollout',
+        {
+          p_decision: {
+            decision_id: decisionId,
+            tool: storable(tool),
+            decision,
+            decided_by: storable(decidedBy),
+            reason: storable(reason),
+            state: { ...state, next_epoch: nextEpoch },
+            workflow_id: workflowId,
+            run_id: runId,
+            evidence,
+          },
+        },
+        Rollout,
+      ),
+    async rollout(tool) {
+      const [found] = await call('list_rollouts', { p_tool: storable(tool) }, z.array(Rollout));
+      return found ?? null;
+    },
+    rollouts: () => call('list_rollouts', {}, z.array(Rollout)),
+    events: (tool, { after, limit }) =>
+      call('list_rollout_events', { p_tool: storable(tool), p_after: after, p_limit: limit }, z.array(Event)),
+    evidence: (tool, epoch) => call('rollout_evidence', { p_tool: storable(tool), p_epoch: epoch }, Evidence),
+    recordOutcomes: (batchId, counts) => call('record_operation_outcomes', { p_batch_id: batchId, p_outcomes: counts }, z.boolean()),
+    recordComparison: ({ operationId, noiseMismatches, controlMs, candidateMs, ...comparison }) =>
+      call(
+        'record_shadow_comparison',
+        {
+          p_comparison: {
+            ...comparison,
+            operation_id: operationId,
+            noise_mismatches: noiseMismatches,
+            control_ms: controlMs,
+            candidate_ms: candidateMs,
+          },
+        },
+        z.boolean(),
+      ),
+    shadowReport: (tool, since, examples) =>
+      call('shadow_report', { p_tool: storable(tool), p_since: since, p_examples: examples }, Report),
+    facadeState: () => call('get_facade_state', {}, State),
+    async setOperatorSetting(key, value, setBy) {
+      await call('set_operator_setting', { p_key: key, p_value: value, p_set_by: storable(setBy) }, z.boolean());
+    },
+  };
+}
