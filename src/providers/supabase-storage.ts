@@ -72,7 +72,9 @@ export function createSupabaseStorage(options: SupabaseStorageOptions): Provider
   const retry: RetryPolicy = { maxRetries: options.maxRetryAttempts, budgetMs: timeouts.callMs };
   const retryTransfer = (sizeBytes: number) => ({ ...retry, budgetMs: transferLimits(timeouts, sizeBytes).totalMs });
   const limits = callLimits(timeouts);
-  const buckets = createBuckets(http, limits, retry);
+  const list: Provider['list'] = ({ under = `${bucket}/`, after = null, signal }) =>
+    listObjects({ ...bucketAndPrefix(under), after, signal, http, limits, retry });
+  const buckets = createBuckets({ http, limits, retry, list: (name, signal) => list({ under: `${name}/`, signal }) });
   const tus = createTus(http, '/upload/resumable', timeouts);
 
   async function info(id: string, signal: AbortSignal): Promise<StoredObject | null> {
@@ -173,6 +175,7 @@ export function createSupabaseStorage(options: SupabaseStorageOptions): Provider
     name: 'supabase',
     account: options.account ?? `${url.host}/${bucket}`,
     capabilities,
+    buckets: buckets.store,
 
     check: (signal) => buckets.ensure(bucket, signal),
 
@@ -211,9 +214,7 @@ export function createSupabaseStorage(options: SupabaseStorageOptions): Provider
     find,
     idOf: (sha256, namespace) => `${bucket}/${objectKey(sha256, namespace)}`,
     delete: remove,
-    list({ under = `${bucket}/`, after = null, signal }) {
-      return listObjects({ ...bucketAndPrefix(under), after, signal, http, limits, retry });
-    },
+    list,
   };
 }
 

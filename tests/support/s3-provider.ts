@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { S3Client } from '@aws-sdk/client-s3';
 import { createS3, type S3Options } from '../../src/providers/s3.ts';
 import { MIB } from './bodies.ts';
 import { LONG } from './timeouts.ts';
@@ -22,3 +23,7 @@ export function s3Provider({ url, accessKeyId, secretAccessKey }: S3Server, opti
     ...options,
   });
 }
+
+/** Amazon's own client, to see what is really there. */
+export const s3Client = ({ url, accessKeyId, secretAccessKey }: S3Server) =>
+  new S3Client({ endpoint: url, region: 'us-east-1', forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
+import { clearBucketLimits } from './bucket-update.ts';
 import { KeyLock } from './key-lock.ts';
 import { ListRequest, listFolder } from './list-folder.ts';
 import { type StorageRequest, storageRequest } from './request-context.ts';
@@ -51,6 +52,9 @@ export function storageGateway(options: GatewayOptions): Handler {
     // For others than the service, rows are for policies to filter: Lite does that.
     if (listed !== undefined && request.headers.get('apikey') === options.secretKey)
       return list(request, decodeURIComponent(listed), options);
+    const updated = method === 'PUT' ? /^\/bucket\/([^/]+)$/.exec(path)?.[1] : undefined;
+    if (updated !== undefined && request.headers.get('apikey') === options.secretKey)
+      return updateBucket(request, decodeURIComponent(updated), options);
     const signed = method === 'POST' ? /^\/object\/sign\/([^/]+)$/.exec(path)?.[1] : undefined;
     if (signed !== undefined) return signAll(request, signed, options);
     return reshaped(request, path, options);
@@ -109,6 +113,14 @@ async function list(request: Request, bucket: string, { database }: GatewayOptio
   if (!parsed.success) return storageError(400, 'InvalidRequest', 'The body must be a JSON object with prefix, limit, offset and sortBy');
   const entries = await listFolder(database, bucket, parsed.data);
   return entries === null ? storageError(404, 'Bucket not found', 'Bucket not found') : Response.json(entries);
+}
+
+async function updateBucket(request: Request, bucket: string, options: GatewayOptions): Promise<Response> {
+  const rest = await clearBucketLimits(options.database, bucket, await jsonOf(request.clone()));
+  if (rest === null) return withContext({}, request, options);
+  const headers = new Headers(request.headers);
+  headers.delete('content-length');
+  return withContext({}, new Request(request.url, { method: 'PUT', headers, body: JSON.stringify(rest) }), options);
 }
 
 const SignRequest = z.object({ expiresIn: z.number(), paths: z.array(z.string()) });
