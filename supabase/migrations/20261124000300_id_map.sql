@@ -63,10 +63,11 @@ create index migration_items_old_id_idx on public.migration_items (md5(coalesce(
 
 create view public.id_map with (security_invoker = true) as
   select i.migration_id, coalesce(i.source_id, i.path) as old_id, i.source_provider, i.path, coalesce(f.duplicate_of, i.file_id) as file_id,
-    coalesce(c.provider, i.provider) as provider, c.provider_file_id, coalesce(i.sha256, f.sha256) as sha256, i.size_bytes,
+    coalesce(c.provider, i.provider) as provider, c.provider_file_id, coalesce(i.sha256, stands.sha256) as sha256, i.size_bytes,
     i.created_at as recorded_at
   from public.migration_items i
   left join public.files f on f.id = i.file_id
+  left join public.files stands on stands.id = coalesce(f.duplicate_of, f.id)
   left join lateral (
     select c.provider, c.provider_file_id
     from public.provider_file_uploads c

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { createSupabaseLedger } from '../../src/ledger/supabase-ledger.ts';
 import { applyMigrations, createTestDatabase, type Postgrest, startPostgrest, type TestDatabase } from '../support/postgrest.ts';
-import { claimRequest, reference } from './ledger-samples.ts';
+import { claimRequest, reference, stored as storedAt } from './ledger-samples.ts';
 
 /** What the database promises beyond the port: for the sweep, the rollouts and the judge. */
 let database: TestDatabase;
@@ -95,6 +95,89 @@ describe('For the sweep, the database', () => {
     const { copyId } = await ledger.claim(request);
     await database.sql`select complete_upload(${copyId}, ${request.owner}, 'object', now() - interval '1 second')`;
     expect(await ledger.claim(request)).toMatchObject({ outcome: 'claimed', copyId, lastErrorCode: 'expired_at_provider' });
+  });
+});
+
+describe('Before legacy is switched off, the database', () => {
+  it('tells when each arm of each tool was last used, and counts the minute that has begun', async () => {
+    const rows = [
+      ['kimi', 'legacy', '2026-11-20T10:00:00Z', 7],
+      ['kimi', 'unified', '2026-11-20T10:00:00Z', 5],
+      ['kimi', 'unified', '2026-11-20T11:30:00Z', 6],
+      ['supabase', 'legacy', '2026-11-20T09:59:00Z', 1],
+      ['supabase', 'unified', '2026-11-20T12:00:00Z', 0],
+    ].map(([tool, arm, minute, count]) => ({ tool, arm, minute, count }));
+    await database.sql`select record_operation_outcomes(${randomUUID()}, ${database.sql.json(rows as never)})`;
+    const told = await ledger.traffic('2026-11-20T10:00:59.999Z');
+    expect(told.map(({ lastAt, ...rest }) => ({ ...rest, lastAt: new Date(lastAt).toISOString() }))).toEqual([
+      { tool: 'kimi', arm: 'legacy', operations: 7, lastAt: '2026-11-20T10:00:00.000Z' },
+      { tool: 'kimi', arm: 'unified', operations: 11, lastAt: '2026-11-20T11:30:00.000Z' },
+    ]);
+  });
+
+  it('still takes what a worker of the version before says: an upload without an expiry, an item without a source', async () => {
+    const request = claimRequest();
+    const { copyId, fileId } = await ledger.claim(request);
+    const [row] = await database.sql`
+      select record_upload(p_copy_id => ${copyId}, p_owner => ${request.owner}, p_provider_file_id => 'object', p_file_id => ${fileId},
+        p_tool => 'kimi', p_user_id => null, p_name => 'name', p_purpose => 'storage', p_context => null, p_tags => '{}', p_keep => 'keep') as done`;
+    expect(row?.done).toBe(true);
+    const item = { path: 'old worker', size_bytes: 3, status: 'uploaded', file_id: fileId, provider_file_id: 'object' };
+    await database.sql`select record_migration_items('before', ${database.sql.json([item])})`;
+    expect(await ledger.resolveId('old worker')).toMatchObject({ fileId, provider: 'supabase', providerFileId: 'object' });
+  });
+
+  it('keeps what a process said of a provider for a day', async () => {
+    const said = {
+      provider: 'kimi',
+      account: randomUUID(),
+      circuit: 'closed',
+      lastErrorCode: null,
+      lastError: null,
+      lastErrorAt: null,
+    } as const;
+    await ledger.reportProviderState({ ...said, reporter: 'ended:1' });
+    await database.sql.begin(async (sql) => {
+      await sql`alter table provider_states disable trigger provider_states_updated_at`;
+      await sql`update provider_states set updated_at = now() - interval '25 hours' where account = ${said.account}`;
+      await sql`alter table provider_states enable trigger provider_states_updated_at`;
+    });
+    expect((await ledger.providerStates()).filter(({ account }) => account === said.account)).toEqual([]);
+    await ledger.reportProviderState({ ...said, reporter: 'new:1' });
+    expect(await database.sql`select reporter from provider_states where account = ${said.account}`).toEqual([{ reporter: 'new:1' }]);
+  });
+
+  it('follows an old id through a row that turned out to be a duplicate', async () => {
+    const { fileId, objectId, request } = await storedAt(ledger);
+    const [row] = await database.sql`insert into files (original_name) values ('before us') returning id`;
+    await ledger.recordMigrationItems('dup', [
+      {
+        ...{ path: 'dup', sizeBytes: 1, status: 'deduplicated', sha256: null, fileId: row?.id, providerFileId: objectId },
+        ...{ verified: 'none', errorCode: null, error: null, sourceProvider: null, sourceId: null },
+      },
+    ]);
+    await database.sql`select record_file_hash(${row?.id}, ${request.content.sha256}, ${request.content.sizeBytes})`;
+    expect(await ledger.resolveId('dup')).toMatchObject({ fileId, providerFileId: objectId, sha256: request.content.sha256 });
+  });
+
+  it('finds the end of a page and an old id by an index, however many moved', async () => {
+    await database.sql`
+      insert into migration_items (migration_id, path, size_bytes, status, file_id)
+      select 'large', 'folder/' || n, 1, 'uploaded', gen_random_uuid() from generate_series(1, 20000) n`;
+    await database.sql`analyze migration_items`;
+    const cursor = JSON.stringify(['large', 'folder/5', '']);
+    const plan = async (condition: string, order: string) =>
+      (await database.sql.unsafe(`explain select * from id_map m where ${condition} order by ${order} limit 100`))
+        .map((line) => line['QUERY PLAN'])
+        .join('\n');
+    expect(
+      await plan(`m.migration_id = 'large' and (left(m.old_id, 500), md5(m.path)) > ('folder/5', '')`, 'left(m.old_id, 500), md5(m.path)'),
+    ).toMatch(/Index Cond: .*ROW/);
+    expect(await plan(`md5(m.old_id) = md5('folder/7')`, 'm.recorded_at')).toMatch(/migration_items_old_id_idx/);
+    expect((await ledger.idMap({ migrationId: 'large', after: cursor, limit: 2 })).map(({ oldId }) => oldId)).toEqual([
+      'folder/5',
+      'folder/50',
+    ]);
   });
 });
 
