@@ -1,8 +1,8 @@
-import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { countOf, printable } from '../domain/format.ts';
 import type { FileRecord, FileReference } from '../domain/models.ts';
 import { type Deleted, deleteFile } from '../manager/delete.ts';
+import { confirmed } from './confirm.ts';
 import type { CommandContext } from './context.ts';
 import { UsageError } from './errors.ts';
 import { findFile } from './find-file.ts';
@@ -37,7 +37,7 @@ export async function runDelete(context: CommandContext, given: string, options:
   const file = await findFile(stores.ledger, given);
   const references = await stores.ledger.references(file.id);
   const which = chosen(references, options);
-  if (options.yes !== true && !(await confirmed(context, file, which === 'all' ? references.length : which.length, options))) {
+  if (options.yes !== true && !(await confirmed(context, question(file, which === 'all' ? references.length : which.length, options)))) {
     output.message('Nothing was deleted.');
     return;
   }
@@ -60,21 +60,8 @@ function chosen(references: readonly FileReference[], { reference, all }: Delete
 const describeHold = ({ id, tool, userId, name }: FileReference): string =>
   `${id}  ${printable(tool)}${userId === null ? '' : `, user ${printable(userId)}`}, as ${printable(name)}`;
 
-async function confirmed(
-  { input, output, signal }: CommandContext,
-  file: FileRecord,
-  holds: number,
-  { purge }: DeleteOptions,
-): Promise<boolean> {
-  if (input.isTTY !== true) throw new UsageError('This deletes. Give --yes to say that it is meant: there is no terminal to ask on');
-  const question = `Give up ${countOf(holds, 'hold')} on ${printable(file.originalName ?? file.id)} (${file.id})${purge === true ? ' and remove the stored object for good' : ''}? [y/N] `;
-  const reader = createInterface({ input, output: output.stderr });
-  try {
-    return /^y(es)?$/i.test((await reader.question(question, { signal })).trim());
-  } finally {
-    reader.close();
-  }
-}
+const question = (file: FileRecord, holds: number, { purge }: DeleteOptions): string =>
+  `Give up ${countOf(holds, 'hold')} on ${printable(file.originalName ?? file.id)} (${file.id})${purge === true ? ' and remove the stored object for good' : ''}?`;
 
 function told(file: FileRecord, { references, copies, purged, heldBy }: Deleted): string[] {
   const lines = [`Gave up ${countOf(references, 'hold')} on ${file.id}.`];
