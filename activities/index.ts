@@ -1,10 +1,15 @@
 import { mapErrors } from './failures.ts';
 import { createMigrateActivities, type MigrateActivitiesDependencies } from './migrate.ts';
+import { createRolloutActivities, type RolloutActivitiesDependencies } from './rollout.ts';
 import { createUploadActivities, type UploadActivitiesDependencies } from './upload.ts';
 
-export type ActivityDependencies = UploadActivitiesDependencies & MigrateActivitiesDependencies;
+export type ActivityDependencies = UploadActivitiesDependencies & MigrateActivitiesDependencies & RolloutActivitiesDependencies;
 
 export function createActivities(dependencies: ActivityDependencies) {
-  return mapErrors({ ...createUploadActivities(dependencies), ...createMigrateActivities(dependencies) });
+  return mapErrors({
+    ...createUploadActivities(dependencies),
+    ...createMigrateActivities(dependencies),
+    ...createRolloutActivities(dependencies),
+  });
 }
 export type Activities = ReturnType<typeof createActivities>;

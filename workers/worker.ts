@@ -20,7 +20,7 @@ export interface RunningWorker {
 
 /** Puts everything together: the configuration's provider and ledger behind the activities, the workflows' bundle, the connections. */
 export async function createWorker(config: Config, log: Logger): Promise<RunningWorker> {
-  const { ledger, provider } = connectStores(config);
+  const { ledger, rollouts, provider } = connectStores(config);
   const client: Client = await connectTemporal(config.temporal);
   await registerSearchAttributes(client, config, log);
   const connection = await NativeConnection.connect(await connectionOptions(config.temporal));
@@ -38,7 +38,7 @@ export async function createWorker(config: Config, log: Logger): Promise<Running
     connection,
     namespace: config.temporal.namespace,
     taskQueue: config.temporal.taskQueue,
-    activities: createActivities({ steps, ledger, provider, client, source: (from) => openSource(from, provider) }),
+    activities: createActivities({ steps, ledger, rollouts, provider, client, source: (from) => openSource(from, provider) }),
     workflowBundle: { codePath: await workflowBundle(join(config.stateDir, 'bundle')) },
     shutdownGraceTime: config.worker.shutdownGraceMs,
     maxConcurrentActivityTaskExecutions: config.worker.maxConcurrentActivities,

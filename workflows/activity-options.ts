@@ -41,3 +41,16 @@ export const CHECK: ActivityOptions = {
 
 /** One page of a listing. */
 export const LIST: ActivityOptions = { startToCloseTimeout: '2 minutes', scheduleToCloseTimeout: OUTAGE, retry: RETRY };
+
+/** Reads what a step of a rollout has seen. What cannot be read within this time is a look without evidence, which holds the ramp. */
+export const LOOK: ActivityOptions = {
+  startToCloseTimeout: '15 seconds',
+  scheduleToCloseTimeout: '45 seconds',
+  retry: { ...RETRY, maximumInterval: '5 seconds' },
+};
+
+/** A decision about a rollout is tried until the ledger has it: a rollback is not given up. */
+export const DECIDE: ActivityOptions = {
+  startToCloseTimeout: '15 seconds',
+  retry: { initialInterval: '500 milliseconds', backoffCoefficient: 1.5, maximumInterval: '3 seconds' },
+};

@@ -2,6 +2,7 @@ import { defineSearchAttributeKey } from '@temporalio/common';
 import { defineQuery, defineSignal } from '@temporalio/workflow';
 import type { MigrationState } from '../src/domain/migration.ts';
 import type { FileOperationResult, FileSource, Namespace, NewReference, Verification } from '../src/domain/models.ts';
+import type { RolloutPlan, RolloutState } from '../src/domain/rollout.ts';
 
 /**
  * The one place of names: what starts, signals, queries and reads workflows agrees here with what runs them. Types of the schemas
@@ -12,7 +13,18 @@ import type { FileOperationResult, FileSource, Namespace, NewReference, Verifica
 export const PROVIDER = defineSearchAttributeKey('CutoverProvider', 'KEYWORD');
 export const PHASE = defineSearchAttributeKey('CutoverPhase', 'KEYWORD');
 export const FAILED_FILES = defineSearchAttributeKey('CutoverFailedFiles', 'INT');
-export const SEARCH_ATTRIBUTES = { [PROVIDER.name]: PROVIDER.type, [PHASE.name]: PHASE.type, [FAILED_FILES.name]: FAILED_FILES.type };
+export const TOOL = defineSearchAttributeKey('CutoverTool', 'KEYWORD');
+export const STATUS = defineSearchAttributeKey('CutoverStatus', 'KEYWORD');
+/** Per cent of users. */
+export const SHARE = defineSearchAttributeKey('CutoverShare', 'DOUBLE');
+export const SEARCH_ATTRIBUTES = {
+  [PROVIDER.name]: PROVIDER.type,
+  [PHASE.name]: PHASE.type,
+  [FAILED_FILES.name]: FAILED_FILES.type,
+  [TOOL.name]: TOOL.type,
+  [STATUS.name]: STATUS.type,
+  [SHARE.name]: SHARE.type,
+};
 
 /** Settings of the operator that a workflow needs: they travel as input, because a workflow may not read the environment. */
 export interface UploadSettings {
@@ -77,7 +89,46 @@ export interface MigrateInput {
 export const migrateWorkflowId = (migrationId: string) => `migrate:${migrationId}`;
 
 /** Signals take an optional reason, so that they can be sent from the Temporal UI and CLI without an argument. */
-export const pauseSignal = defineSignal<[{ reason?: string }?]>('pause');
-export const resumeSignal = defineSignal<[{ reason?: string }?]>('resume');
-export const cancelSignal = defineSignal<[{ reason?: string }?]>('cancel');
+export interface SignalReason {
+  reason?: string;
+  /** Who sends it. */
+  by?: string;
+}
+export const pauseSignal = defineSignal<[SignalReason?]>('pause');
+export const resumeSignal = defineSignal<[SignalReason?]>('resume');
+export const cancelSignal = defineSignal<[SignalReason?]>('cancel');
 export const statusQuery = defineQuery<MigrationState>('status');
+
+export interface RolloutInput {
+  plan: RolloutPlan;
+  startedBy: string;
+  reason: string | null;
+  /** From 0: a later one where a ramp goes on at the step that failed. */
+  firstStep: number;
+  /** Time for one call of the ledger, in ms. */
+  activityTimeoutMs: number;
+  /** Evaluations in one run of the workflow before it continues as new. */
+  looksPerRun: number;
+  /** Carried from run to run; absent at the start. */
+  carried?: RolloutProgress;
+}
+
+/** What the query `status` of a rollout answers. */
+export interface RolloutProgress {
+  state: RolloutState;
+  /** Of the tool's steps: what is seen is counted under it. */
+  epoch: number;
+  /** Evaluations so far. */
+  looks: number;
+  nextEvaluationMs: number | null;
+  /** Why the evidence could not be read at the last look; null: it could. */
+  trouble: string | null;
+  updatedAtMs: number;
+}
+
+/** One rollout of a tool at a time. */
+export const rolloutWorkflowId = (tool: string) => `rollout:${tool}`;
+
+export const rollbackSignal = defineSignal<[SignalReason?]>('rollback');
+export const promoteSignal = defineSignal<[SignalReason?]>('promote');
+export const rolloutStatusQuery = defineQuery<RolloutProgress>('status');

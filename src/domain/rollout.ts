@@ -196,3 +196,24 @@ const testsOf = (reasons: string): string =>
     .split('; ')
     .map((reason) => reason.split(':')[0])
     .join();
+
+/** The status as the ledger and the Temporal UI show it: a pause is seen there. */
+export function recordedStatus({ status, pauses }: RolloutState): RolloutStatus | 'paused' {
+  return pauses.length > 0 && status !== 'completed' && status !== 'rolled_back' ? 'paused' : status;
+}
+
+/** What the Temporal UI shows while it runs, in Markdown. */
+export function describeRollout(
+  plan: RolloutPlan,
+  { state, nextEvaluationMs, trouble }: { state: RolloutState; nextEvaluationMs: number | null; trouble: string | null },
+): string {
+  const pauses = state.pauses.length === 0 ? '' : `: ${state.pauses.join(', ')}`;
+  const lines = [
+    `**${recordedStatus(state).replace('_', ' ')}**${pauses}: ${state.share} % of ${plan.tool}, step ${state.step + 1} of ${plan.steps.length}`,
+    ...(trouble === null ? [] : [`the evidence cannot be read, so it holds: ${trouble}`]),
+    ...(state.judgement === null ? [] : [`last verdict: ${state.judgement.verdict.replace('_', ' ')}`]),
+    ...(state.judgement?.opinions ?? []).map(({ test, says, why }) => `- ${test.replace('_', ' ')}: ${says.replace('_', ' ')} (${why})`),
+    ...(nextEvaluationMs === null ? [] : [`next evaluation: ${new Date(nextEvaluationMs).toISOString()}`]),
+  ];
+  return lines.join('\n\n');
+}

@@ -23,6 +23,13 @@ export function withLiveFailure(state: LiveControlState, { arm, share }: { arm: 
   return LIVE_GRID.map((theta, at) => (state[at] ?? 0) + Math.log((arm === 'candidate' ? theta : 1) / (share * theta + 1 - share)));
 }
 
+/** As many failures of each arm at one share, in whatever order. */
+export function liveControlOf(counts: { candidateFailures: number; legacyFailures: number; share: number }): LiveControlState {
+  const one = (arm: 'candidate' | 'legacy') => withLiveFailure(NO_LIVE_FAILURES, { arm, share: counts.share });
+  const [candidate, legacy] = [one('candidate'), one('legacy')];
+  return LIVE_GRID.map((_, at) => counts.candidateFailures * (candidate[at] ?? 0) + counts.legacyFailures * (legacy[at] ?? 0));
+}
+
 /** The e-value: the mean of the likelihood ratios over the grid. */
 export const liveControlEvidence = (state: LiveControlState): number => mean(state.map(Math.exp));
 

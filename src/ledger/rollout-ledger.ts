@@ -8,7 +8,7 @@ export interface RolloutRecord {
   stage: Stage;
   /** Per cent of users whom unified serves in the stage `live`. */
   share: number;
-  status: 'idle' | 'running' | 'paused' | 'guarding' | 'completed' | 'rolled_back';
+  status: 'idle' | 'running' | 'paused' | 'awaiting_approval' | 'guarding' | 'completed' | 'rolled_back';
   /** From 0. */
   step: number;
   steps: number[];
@@ -32,11 +32,14 @@ export interface RolloutDecision {
   decidedBy: string;
   reason: string;
   /** `nextEpoch`: a new step begins, which is judged by what is seen from now on. */
-  state: Partial<Pick<RolloutRecord, 'stage' | 'share' | 'status' | 'step' | 'steps' | 'settings'>> & { nextEpoch?: boolean };
+  state: Partial<Pick<RolloutRecord, 'stage' | 'share' | 'status' | 'step' | 'steps'>> & {
+    settings?: Readonly<Record<string, unknown>>;
+    nextEpoch?: boolean;
+  };
   workflowId: string | null;
   runId: string | null;
   /** In numbers. */
-  evidence: Record<string, JsonValue>;
+  evidence: Readonly<Record<string, unknown>>;
 }
 
 /** A line of the audit. */

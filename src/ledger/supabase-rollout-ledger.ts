@@ -6,6 +6,7 @@ import type { FacadeState, RecordedEvidence, RolloutEvent, RolloutLedger, Rollou
 import { row, storable } from './rows.ts';
 
 const Json = z.json() as z.ZodType<JsonValue>;
+const Status = z.enum(['idle', 'running', 'paused', 'awaiting_approval', 'guarding', 'completed', 'rolled_back']);
 const JsonObject = z.record(z.string(), Json);
 const Pairs = z.partialRecord(z.enum(['both', 'neither', 'candidateOnly', 'legacyOnly']), z.number());
 
@@ -14,7 +15,7 @@ const Rollout: z.ZodType<RolloutRecord> = row(
     tool: z.string(),
     stage: z.enum(STAGES),
     share: z.number(),
-    status: z.enum(['idle', 'running', 'paused', 'guarding', 'completed', 'rolled_back']),
+    status: Status,
     step: z.number(),
     steps: z.array(z.number()),
     settings: JsonObject,
@@ -75,7 +76,7 @@ const State: z.ZodType<FacadeState> = z.object({
       stage: z.enum(STAGES),
       share: z.number(),
       epoch: z.number(),
-      status: z.enum(['idle', 'running', 'paused', 'guarding', 'completed', 'rolled_back']),
+      status: Status,
     }),
   ),
   settings: JsonObject,

@@ -1,13 +1,16 @@
 import type { Config } from '../config/index.ts';
 import { ProviderUnavailableError } from '../domain/errors.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { RolloutLedger } from '../ledger/rollout-ledger.ts';
 import { createSupabaseLedger } from '../ledger/supabase-ledger.ts';
+import { createSupabaseRolloutLedger } from '../ledger/supabase-rollout-ledger.ts';
 import type { Provider } from '../providers/provider.ts';
 import { createRegistry } from '../providers/registry.ts';
 import { createSupabaseStorage } from '../providers/supabase-storage.ts';
 
 export interface Stores {
   ledger: Ledger;
+  rollouts: RolloutLedger;
   /** Throws ProviderNotFoundError. */
   provider: (name: string) => Provider;
 }
@@ -35,5 +38,6 @@ export function connectStores({ supabase, files, operations }: Pick<Config, 'sup
     ...(supabase.embedded ? { account: `embedded/${bucket}` } : {}),
   });
   const registry = createRegistry([storage]);
-  return { ledger: createSupabaseLedger({ url, secretKey, timeoutMs: operations.toolMs }), provider: registry.get };
+  const dataApi = { url, secretKey, timeoutMs: operations.toolMs };
+  return { ledger: createSupabaseLedger(dataApi), rollouts: createSupabaseRolloutLedger(dataApi), provider: registry.get };
 }

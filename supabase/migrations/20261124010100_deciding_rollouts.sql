@@ -4,6 +4,10 @@ alter table public.rollouts add column epoch integer not null default 0 check (e
 comment on column public.rollouts.epoch is
   'Counts the steps of all ramps of the tool: outcomes and comparisons carry it as their step, so that no step is judged by another one''s.';
 
+alter table public.rollouts drop constraint rollouts_status_check;
+alter table public.rollouts add constraint rollouts_status_check
+  check (status in ('idle', 'running', 'paused', 'awaiting_approval', 'guarding', 'completed', 'rolled_back'));
+
 alter table public.rollout_events add column decision_id uuid;
 comment on column public.rollout_events.decision_id is 'Of the decision: the same one, sent again after a lost answer, is not a second line.';
 create unique index rollout_events_decision_key on public.rollout_events (decision_id) where decision_id is not null;

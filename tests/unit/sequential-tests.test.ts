@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   liveControlEvidence,
+  liveControlOf,
   NO_LIVE_FAILURES,
   pairsEvidence,
   reachesAlarm,
@@ -22,6 +23,20 @@ describe('the live control', () => {
   test.each(liveControl.rows)('gives the fixed results', ({ failures, e }) => expect(evidenceOf(failures as Failure[])).toBeCloseTo(e, 5));
 
   const failure = fc.record({ arm: fc.constantFrom('candidate' as const, 'legacy' as const), share: fc.constantFrom(0.01, 0.1, 0.5) });
+  test('comes to the same from counts as from one failure after the other', () => {
+    fc.assert(
+      fc.property(fc.nat({ max: 20 }), fc.nat({ max: 20 }), (candidateFailures, legacyFailures) => {
+        const failures = [
+          ...Array.from({ length: candidateFailures }, () => ({ arm: 'candidate', share: 0.1 }) as const),
+          ...Array.from({ length: legacyFailures }, () => ({ arm: 'legacy', share: 0.1 }) as const),
+        ];
+        expect(Math.log(liveControlEvidence(liveControlOf({ candidateFailures, legacyFailures, share: 0.1 })))).toBeCloseTo(
+          Math.log(evidenceOf(failures)),
+          8,
+        );
+      }),
+    );
+  });
   test('does not depend on the order of failures', () => {
     fc.assert(
       fc.property(fc.array(failure, { maxLength: 30 }), (failures) => {
