@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { registerBuckets } from './buckets.ts';
 import { registerConfig } from './config.ts';
 import type { CommandContext } from './context.ts';
 import { registerDelete } from './delete.ts';
@@ -43,6 +44,7 @@ export function createProgram(context: CommandContext, version: string, exit: (c
   registerList(program, context);
   registerInfo(program, context);
   registerDelete(program, context);
+  registerBuckets(program, context);
   registerConfig(program, context, exit);
   registerDoctor(program, context, exit);
   return program;

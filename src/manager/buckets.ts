@@ -1,0 +1,99 @@
+import { ValidationError } from '../domain/errors.ts';
+import { countOf } from '../domain/format.ts';
+import type { FileCopy } from '../domain/models.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { withBucket } from '../providers/buckets.ts';
+import type { BucketStore, Provider } from '../providers/provider.ts';
+
+const PAGE = 1000;
+
+/** @throws ValidationError `not_supported` where the provider has no buckets */
+export function bucketsOf({ name, buckets }: Provider): BucketStore {
+  if (buckets !== undefined) return buckets;
+  throw new ValidationError(`${name} has no buckets; supabase and s3 have`, { code: 'not_supported', provider: name });
+}
+
+export interface BucketContents {
+  files: number;
+  bytes: number;
+}
+
+/** What would go with a bucket. @throws FileNotFoundError `bucket_not_found` */
+export function contentsOf(provider: Provider, bucket: string, signal: AbortSignal): Promise<BucketContents> {
+  return withBucket(provider.name, bucket, async () => {
+    const contents = { files: 0, bytes: 0 };
+    for await (const { objects } of provider.list({ under: `${bucket}/`, signal }))
+      for (const { sizeBytes } of objects) {
+        contents.files += 1;
+        contents.bytes += sizeBytes;
+      }
+    return contents;
+  });
+}
+
+/** Live copies that the ledger has in a bucket, whichever account of the provider they are in: rather one too many than one too few. */
+export async function* liveCopiesIn(
+  ledger: Pick<Ledger, 'list' | 'copies'>,
+  provider: Provider,
+  bucket: string,
+  signal: AbortSignal,
+): AsyncGenerator<FileCopy> {
+  const inside = (copy: Pick<FileCopy, 'provider' | 'status' | 'providerFileId'>) =>
+    copy.provider === provider.name && copy.status === 'completed' && copy.providerFileId?.startsWith(`${bucket}/`) === true;
+  for (let after: string | null = null, more = true; more; ) {
+    signal.throwIfAborted();
+    const page: Awaited<ReturnType<Ledger['list']>> = await ledger.list({ after, limit: PAGE });
+    for (const { id, copies } of page)
+      if (copies.some(inside)) for (const copy of await ledger.copies(id)) if (inside(copy) && copy.deletedAt === null) yield copy;
+    after = page.at(-1)?.id ?? null;
+    more = page.length === PAGE;
+  }
+}
+
+export interface Emptied {
+  /** Objects that were deleted. */
+  files: number;
+  /** Copies that the ledger counted on and now knows to be gone. */
+  copies: number;
+}
+
+/**
+ * Empties a bucket. Copies of the ledger in it are marked as gone before the first object is deleted, so that nobody is handed a dead
+ * id wherever this stops.
+ * @param force also when the ledger has live copies there
+ * @throws ValidationError `bucket_in_use`, FileNotFoundError `bucket_not_found`
+ */
+export async function emptyBucket(
+  { ledger, provider }: { ledger: Pick<Ledger, 'list' | 'copies' | 'invalidate'>; provider: Provider },
+  bucket: string,
+  { force, signal, onProgress }: { force: boolean; signal: AbortSignal; onProgress?: (deleted: number) => void },
+): Promise<Emptied> {
+  if (!force) await refuseInUse({ ledger, provider }, bucket, signal);
+  const account = `${provider.account.slice(0, provider.account.lastIndexOf('/'))}/${bucket}`;
+  let copies = 0;
+  for await (const copy of liveCopiesIn(ledger, provider, bucket, signal)) {
+    if (copy.account !== account) continue;
+    await ledger.invalidate(copy.id, 'bucket_emptied');
+    copies += 1;
+  }
+  return { files: await bucketsOf(provider).empty(bucket, signal, onProgress), copies };
+}
+
+/** @throws ValidationError `bucket_in_use` saying how many files would be lost */
+export async function refuseInUse(
+  { ledger, provider }: { ledger: Pick<Ledger, 'list' | 'copies'>; provider: Provider },
+  bucket: string,
+  signal: AbortSignal,
+): Promise<void> {
+  let files = 0;
+  let last: string | undefined;
+  for await (const { fileId } of liveCopiesIn(ledger, provider, bucket, signal)) {
+    if (fileId !== last) files += 1;
+    last = fileId;
+  }
+  if (files > 0)
+    throw new ValidationError(
+      `The ledger counts on ${countOf(files, 'file')} in the bucket ${bucket} at ${provider.name}: emptying it loses them. --force empties it all the same`,
+      { code: 'bucket_in_use', provider: provider.name },
+    );
+}
