@@ -4,10 +4,12 @@ import type { z } from 'zod';
 import { pairConnections } from './connections.ts';
 import { filesSchema } from './files.ts';
 import { type Found, find, type Layer, type Origin, readDotenv } from './layers.ts';
+import { migrationSchema } from './migration.ts';
 import { nearMisses } from './near-misses.ts';
 import { operationsSchema } from './operations.ts';
 import { ConfigError, type Problem } from './problem.ts';
 import { providersSchema } from './providers.ts';
+import { rolloutsSchema } from './rollouts.ts';
 import { logSchema, stackSchema, workerSchema } from './runtime.ts';
 import { infoOf, type SettingInfo } from './setting.ts';
 import { supabaseSchema } from './supabase.ts';
@@ -40,6 +42,8 @@ export function concerns({ env, cwd }: ConfigSource) {
     supabase: supabaseSchema(),
     files: filesSchema(),
     providers: providersSchema(),
+    migration: migrationSchema(),
+    rollouts: rolloutsSchema(),
     operations: operationsSchema(),
     worker: workerSchema(),
     stack: stackSchema(cwd, { stateDir: resolve(cwd, '.cutover'), cacheDir: join(cache, 'cutover') }),

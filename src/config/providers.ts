@@ -76,9 +76,8 @@ export function providersSchema() {
     S3_UPLOADS_PER_SECOND: rate('S3', null),
 
     SUPABASE_MAX_FILE_SIZE_MB: setting(float({ min: 0.000001, max: 5_242_880 }), {
-      about: 'Largest file for Supabase Storage, in MiB',
+      about: 'Largest file for Supabase Storage, in MiB; unset: MAX_FILE_SIZE_MB',
       default: null,
-      shown: 'MAX_FILE_SIZE_MB',
     }),
     SUPABASE_UPLOADS_PER_SECOND: rate('Supabase Storage', null),
 
@@ -92,9 +91,8 @@ export function providersSchema() {
       default: 32_768,
     }),
     SMART_HANDLER_PROVIDERS: setting(list('names of providers separated by commas', /^[a-z0-9-]+$/), {
-      about: 'Where the smart file handler may put files, the preferred ones first',
+      about: 'Where the smart file handler may put files, the preferred ones first; unset: all that are configured',
       default: null,
-      shown: 'all that are configured',
     }),
   });
   const schema = variables.transform((v, context) => {

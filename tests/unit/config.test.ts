@@ -191,7 +191,7 @@ describe('a server and its credentials', () => {
 describe('.env.example', () => {
   const lines = readFileSync(new URL('../../.env.example', import.meta.url), 'utf8').split('\n');
   const listed = new Map(
-    lines.map((line) => /^# ([A-Z_]+)=(.*)$/.exec(line)).flatMap((found) => (found === null ? [] : [[found[1], found[2]] as const])),
+    lines.map((line) => /^# ([A-Z0-9_]+)=(.*)$/.exec(line)).flatMap((found) => (found === null ? [] : [[found[1], found[2]] as const])),
   );
 
   it('lists every variable that is read, with its default, and no other', () => {
