@@ -4,21 +4,38 @@ import http from 'node:http';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { UploadRequest } from '../../src/providers/provider.ts';
+import { createS3 } from '../../src/providers/s3.ts';
 import { createSupabaseStorage } from '../../src/providers/supabase-storage.ts';
 import { readFileChunks } from '../../src/sources/local-file.ts';
 import { peakBytes, resetPeak, residentBytes } from './processes.ts';
 
-/** A process that uploads and says how fast it was and how its memory grew: `<way> <url> <file> <sha256>` or `small <url> <concurrency>`. */
-const [way, url = '', file = '', sha256 = ''] = process.argv.slice(2);
+/**
+ * A process that uploads and says how fast it was and how its memory grew: `<bare|supabase|s3> <url> <file> <sha256> <times>` or
+ * `small <url> <concurrency>`.
+ */
+const [way, url = '', file = '', sha256 = '', times = '1'] = process.argv.slice(2);
 const signal = new AbortController().signal;
-const provider = createSupabaseStorage({
-  url,
-  secretKey: process.env.BENCH_KEY ?? 'sink',
+const key = process.env.BENCH_KEY ?? 'sink';
+const common = {
   bucket: 'bench',
   maxFileBytes: Number.MAX_SAFE_INTEGER,
   maxRetryAttempts: 0,
   timeouts: { callMs: 30_000, idleMs: 30_000, minBytesPerSecond: 65_536 },
-});
+};
+const provider =
+  way === 's3'
+    ? createS3({
+        ...common,
+        endpoint: url,
+        region: 'us-east-1',
+        accessKeyId: 'bench',
+        secretAccessKey: key,
+        sessionToken: null,
+        forcePathStyle: true,
+        multipartThresholdBytes: 64 * 1024 * 1024,
+        partBytes: 16 * 1024 * 1024,
+      })
+    : createSupabaseStorage({ ...common, url, secretKey: key });
 const request = (more: Pick<UploadRequest, 'body' | 'sha256'>): UploadRequest => ({
   mimeType: 'application/octet-stream',
   purpose: 'storage',
@@ -89,7 +106,7 @@ if (way === 'small') {
   resetPeak(process.pid);
   const before = residentBytes(process.pid);
   const started = performance.now();
-  await (way === 'bare' ? bare() : throughProvider());
+  for (let sent = 0; sent < Number(times); sent += 1) await (way === 'bare' ? bare() : throughProvider());
   const seconds = (performance.now() - started) / 1000;
   console.log(JSON.stringify({ seconds, grownBytes: peakBytes(process.pid) - before }));
 }
