@@ -5,7 +5,7 @@ export async function creatingMissing<T>(create: () => Promise<void>, work: () =
   try {
     return await work();
   } catch (error) {
-    if (!isMissing(error, 'bucket_not_found')) throw error;
+    if (!hasCode(error, 'bucket_not_found')) throw error;
     await create();
     return await work();
   }
@@ -16,7 +16,7 @@ export async function withBucket<T>(provider: string, name: string, work: () => 
   try {
     return await work();
   } catch (error) {
-    if (!isMissing(error, 'bucket_not_found', 'not_found')) throw error;
+    if (!hasCode(error, 'bucket_not_found', 'not_found')) throw error;
     throw new FileNotFoundError(`There is no bucket ${JSON.stringify(name)} at ${provider}`, {
       code: 'bucket_not_found',
       provider,
@@ -25,5 +25,4 @@ export async function withBucket<T>(provider: string, name: string, work: () => 
   }
 }
 
-export const isMissing = (error: unknown, ...codes: string[]): boolean =>
-  error instanceof FileManagementError && codes.includes(error.code);
+export const hasCode = (error: unknown, ...codes: string[]): boolean => error instanceof FileManagementError && codes.includes(error.code);

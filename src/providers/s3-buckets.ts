@@ -9,7 +9,7 @@ import {
   type ListObjectVersionsCommandOutput,
 } from '@aws-sdk/client-s3';
 import { ValidationError } from '../domain/errors.ts';
-import { isMissing, withBucket } from './buckets.ts';
+import { hasCode, withBucket } from './buckets.ts';
 import { classifyAnswer } from './classify.ts';
 import type { Operation } from './failure.ts';
 import type { Bucket, BucketSettings, BucketStore } from './provider.ts';
@@ -50,15 +50,15 @@ export function createS3Buckets({ s3, retry, limits }: S3BucketsOptions): S3Buck
     try {
       return await look(name, signal);
     } catch (error) {
-      if (!isMissing(error, 'bucket_not_found', 'not_found')) throw error;
+      if (!hasCode(error, 'bucket_not_found', 'not_found')) throw error;
     }
     try {
       await withRetries(retry, signal, () => s3.send(new CreateBucketCommand({ Bucket: name }), call('check', signal)));
     } catch (error) {
-      if (isMissing(error, 'unauthorized'))
+      if (hasCode(error, 'unauthorized'))
         throw s3.failure('check', { kind: 'refused', code: 'bucket_not_found', retryable: false, detail: `there is no bucket ${name}` });
       // Another worker was faster.
-      if (!isMissing(error, 'bucket_exists', 'conflict')) throw error;
+      if (!hasCode(error, 'bucket_exists', 'conflict')) throw error;
       await look(name, signal);
     }
   }
@@ -143,11 +143,15 @@ export function createS3Buckets({ s3, retry, limits }: S3BucketsOptions): S3Buck
         try {
           await pass(versionsIn(name, signal));
         } catch (error) {
-          if (!isMissing(error, 'not_supported', 'unauthorized')) throw error;
+          if (!hasCode(error, 'not_supported', 'unauthorized')) throw error;
           await pass(currentIn(name, signal));
         }
-        for await (const upload of uploadsIn({ s3, bucket: name, prefix: '', signal, limits, retry }))
-          await withRetries(retry, signal, () => removeUpload(s3, name, upload, call('delete', signal)));
+        try {
+          for await (const upload of uploadsIn({ s3, bucket: name, prefix: '', signal, limits, retry }))
+            await withRetries(retry, signal, () => removeUpload(s3, name, upload, call('delete', signal)));
+        } catch (error) {
+          if (!hasCode(error, 'not_supported')) throw error;
+        }
         return deleted;
       }),
 

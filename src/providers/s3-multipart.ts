@@ -11,6 +11,7 @@ import {
 import { z } from 'zod';
 import { FileManagementError } from '../domain/errors.ts';
 import { type BodyReader, readBody } from './body-reader.ts';
+import { hasCode } from './buckets.ts';
 import { counted } from './progress.ts';
 import type { UploadBody, UploadRequest } from './provider.ts';
 import { type RetryPolicy, withRetries } from './retry.ts';
@@ -223,8 +224,6 @@ interface SentPart {
 /** Whether the server has this part already, as far as it tells. */
 const isSame = (had: Part | undefined, { length, sha256 }: SentPart): had is Part =>
   had?.Size === length && (had.ChecksumSHA256 ?? checksumOf(sha256)) === checksumOf(sha256);
-
-const hasCode = (error: unknown, ...codes: string[]) => error instanceof FileManagementError && codes.includes(error.code);
 
 /** Reads the next part, into the buffer where there is one. @returns its SHA-256 in lower-case hex */
 async function readPart(reader: BodyReader, length: number, buffer: Buffer | null): Promise<string> {

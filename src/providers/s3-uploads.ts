@@ -1,5 +1,5 @@
 import { AbortMultipartUploadCommand, ListMultipartUploadsCommand, type ListMultipartUploadsCommandOutput } from '@aws-sdk/client-s3';
-import { isMissing } from './buckets.ts';
+import { hasCode } from './buckets.ts';
 import { type RetryPolicy, withRetries } from './retry.ts';
 import type { S3, S3Call } from './s3-client.ts';
 import type { Limits } from './watchdog.ts';
@@ -38,6 +38,6 @@ export async function removeUpload(s3: S3, bucket: string, { key, uploadId }: Op
   try {
     await s3.send(new AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId: uploadId }), call);
   } catch (error) {
-    if (!isMissing(error, 'not_found')) throw error;
+    if (!hasCode(error, 'not_found')) throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { FileManagementError, ValidationError } from '../domain/errors.ts';
-import { isMissing, withBucket } from './buckets.ts';
+import { hasCode, withBucket } from './buckets.ts';
 import type { Operation } from './failure.ts';
 import type { Http, HttpRequest } from './http.ts';
 import type { Bucket, BucketSettings, BucketStore, StoredPage } from './provider.ts';
@@ -53,7 +53,7 @@ export function createBuckets({ http, limits, retry, list }: SupabaseBucketsOpti
       const found = await http.json<Partial<Row>>(request('check', 'GET', path(bucket), signal));
       if (found.id === bucket) return true;
     } catch (error) {
-      if (isMissing(error, 'bucket_not_found', 'not_found')) return false;
+      if (hasCode(error, 'bucket_not_found', 'not_found')) return false;
       throw error;
     }
     throw notStorage();
@@ -104,7 +104,7 @@ export function createBuckets({ http, limits, retry, list }: SupabaseBucketsOpti
       try {
         await withRetries(retry, signal, () => make(name, settings, signal));
       } catch (error) {
-        if (isMissing(error, 'unauthorized', 'rejected') || !(await exists(name, signal).catch(() => false))) throw error;
+        if (hasCode(error, 'unauthorized', 'rejected') || !(await exists(name, signal).catch(() => false))) throw error;
         throw new ValidationError(`There is a bucket ${JSON.stringify(name)} at supabase already`, {
           code: 'bucket_exists',
           provider: 'supabase',

@@ -3,7 +3,7 @@ import { classifyAnswer, classifySocket, parseRetryAfter, RETRY_AFTER_CAP_MS, re
 
 const NOW = Date.UTC(2026, 0, 1);
 const classify = (status: number, body: unknown, retryAfter?: string) =>
-  classifyAnswer(readErrorAnswer(status, retryAfter, typeof body === 'string' ? body : JSON.stringify(body), NOW));
+  classifyAnswer(readErrorAnswer(status, { 'retry-after': retryAfter }, typeof body === 'string' ? body : JSON.stringify(body), NOW));
 
 describe('an error answer', () => {
   test.each([
