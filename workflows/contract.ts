@@ -132,3 +132,10 @@ export const rolloutWorkflowId = (tool: string) => `rollout:${tool}`;
 export const rollbackSignal = defineSignal<[SignalReason?]>('rollback');
 export const promoteSignal = defineSignal<[SignalReason?]>('promote');
 export const rolloutStatusQuery = defineQuery<RolloutProgress>('status');
+
+export interface RollbackInput {
+  tool: string;
+  by: string;
+  reason: string | null;
+}
+export const rollbackWorkflowId = (tool: string) => `rollback:${tool}`;

@@ -105,7 +105,7 @@ export async function rollout(input: RolloutInput): Promise<RolloutProgress> {
         reason: decision.reason,
         // What is in force afterwards comes with the last line; a new step is a new epoch.
         state: at === decisions.length - 1 ? inForce(input, state, beginsStep(decision)) : {},
-        evidence: { ...figures(state), shareBefore },
+        evidence: { ...figures(state), shareBefore, epoch },
       });
     show({ state, epoch });
   }

@@ -10,6 +10,7 @@ import { registerDownload } from './download.ts';
 import { registerInfo } from './info.ts';
 import { registerList } from './list.ts';
 import { registerMigrate } from './migrate.ts';
+import { registerRollout } from './rollout.ts';
 import { registerUp } from './up.ts';
 import { registerUpload } from './upload.ts';
 import { registerWorker } from './worker.ts';
@@ -45,6 +46,7 @@ export function createProgram(context: CommandContext, version: string, exit: (c
   registerInfo(program, context);
   registerDelete(program, context);
   registerBuckets(program, context);
+  registerRollout(program, context, exit);
   registerConfig(program, context, exit);
   registerDoctor(program, context, exit);
   return program;

@@ -31,6 +31,7 @@ import type { Config } from '../config/index.ts';
 import { type ErrorJson, errorFromJson, FileManagementError, FileNotFoundError, messageOf, ValidationError } from '../domain/errors.ts';
 import type { MigrationState } from '../domain/migration.ts';
 import { connectTemporal, unreachable } from './connect.ts';
+import { createRolloutClient } from './rollout-client.ts';
 import { uploadSettings } from './settings.ts';
 
 export type NewUpload = Omit<UploadInput, 'settings'>;
@@ -64,8 +65,10 @@ export async function connectClient(config: Config) {
   };
 }
 
+export type ClientConfig = Pick<Config, 'temporal' | 'files' | 'operations' | 'migration' | 'rollouts'>;
+
 /** @param closed ends the calls that are under way when it aborts */
-export function createClient(client: Client, config: Pick<Config, 'temporal' | 'files' | 'operations'>, closed?: AbortSignal) {
+export function createClient(client: Client, config: ClientConfig, closed?: AbortSignal) {
   const settings = uploadSettings(config);
   const { taskQueue, uiUrl, namespace } = config.temporal;
   const migration = (id: string) => client.workflow.getHandle(migrateWorkflowId(id));
@@ -86,6 +89,8 @@ export function createClient(client: Client, config: Pick<Config, 'temporal' | '
   };
 
   return {
+    ...createRolloutClient(client, config, asked),
+
     /** The same idempotency key while it runs is the same upload. */
     async startUpload(upload: NewUpload): Promise<WorkflowHandle> {
       return await asked('upload', () =>

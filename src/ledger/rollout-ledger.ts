@@ -66,6 +66,15 @@ export interface RecordedEvidence {
   mismatches: { compared: number; differing: number; candidateOnly: number; controlOnly: number };
 }
 
+/** What was seen in one minute of a step: operations of an arm, or comparisons that ended as a pair. */
+export interface StepMinute {
+  minute: string;
+  what: Arm | Pair;
+  count: number;
+  /** Of an arm, those that failed; of a pair, those in which a field differs. */
+  failures: number;
+}
+
 /** One shadow comparison: no contents and no secrets. */
 export interface ComparisonRecord extends Comparison {
   tool: string;
@@ -111,6 +120,8 @@ export interface RolloutLedger {
   events(tool: string, page: { after: number | null; limit: number }): Promise<RolloutEvent[]>;
   /** Of one step of a tool. */
   evidence(tool: string, epoch: number): Promise<RecordedEvidence>;
+  /** The same, minute by minute, for judging again. */
+  stepMinutes(tool: string, epoch: number): Promise<StepMinute[]>;
   /** Adds counts. False when this batch was added before. */
   recordOutcomes(batchId: string, counts: readonly OutcomeCounts[]): Promise<boolean>;
   /** False when this operation was compared before. */

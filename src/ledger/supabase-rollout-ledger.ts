@@ -2,7 +2,15 @@ import { z } from 'zod';
 import type { JsonValue } from '../domain/comparison.ts';
 import { STAGES } from '../domain/routing.ts';
 import { createDataApi, type DataApiOptions } from './data-api.ts';
-import type { FacadeState, RecordedEvidence, RolloutEvent, RolloutLedger, RolloutRecord, ShadowReport } from './rollout-ledger.ts';
+import type {
+  FacadeState,
+  RecordedEvidence,
+  RolloutEvent,
+  RolloutLedger,
+  RolloutRecord,
+  ShadowReport,
+  StepMinute,
+} from './rollout-ledger.ts';
 import { row, storable } from './rows.ts';
 
 const Json = z.json() as z.ZodType<JsonValue>;
@@ -51,6 +59,13 @@ const Evidence: z.ZodType<RecordedEvidence> = z.object({
   arms: z.partialRecord(z.enum(['legacy', 'unified']), Arm),
   pairs: Pairs,
   mismatches: row(z.object({ compared: z.number(), differing: z.number(), candidateOnly: z.number(), controlOnly: z.number() })),
+});
+
+const Minute: z.ZodType<StepMinute> = z.object({
+  minute: z.string(),
+  what: z.enum(['legacy', 'unified', 'both', 'neither', 'candidateOnly', 'legacyOnly']),
+  count: z.number(),
+  failures: z.number(),
 });
 
 const Quantiles = z
@@ -112,6 +127,7 @@ export function createSupabaseRolloutLedger(options: DataApiOptions): RolloutLed
     events: (tool, { after, limit }) =>
       call('list_rollout_events', { p_tool: storable(tool), p_after: after, p_limit: limit }, z.array(Event)),
     evidence: (tool, epoch) => call('rollout_evidence', { p_tool: storable(tool), p_epoch: epoch }, Evidence),
+    stepMinutes: (tool, epoch) => call('list_step_minutes', { p_tool: storable(tool), p_epoch: epoch }, z.array(Minute)),
     recordOutcomes: (batchId, counts) => call('record_operation_outcomes', { p_batch_id: batchId, p_outcomes: counts }, z.boolean()),
     recordComparison: ({ operationId, noiseMismatches, controlMs, candidateMs, ...comparison }) =>
       call(

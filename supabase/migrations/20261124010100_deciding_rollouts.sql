@@ -128,6 +128,25 @@ language sql stable set search_path = '' as $$
 $$;
 comment on function public.rollout_evidence is 'What was seen in one step: operations and failures by arm, shadow comparisons by who failed, mismatches.';
 
+create function public.list_step_minutes(p_tool text, p_epoch integer) returns jsonb
+language sql stable set search_path = '' as $$
+  with seen as (
+    select o.minute, o.arm as what, sum(o.count) as count,
+      coalesce(sum((select sum(value::bigint) from jsonb_each_text(o.failures))), 0) as failures
+    from public.operation_outcomes o
+    where o.tool = p_tool and o.step = p_epoch
+    group by o.minute, o.arm
+    union all
+    select date_trunc('minute', c.created_at, 'UTC'), c.pair, count(*), count(*) filter (where c.mismatches <> '{}')
+    from public.shadow_comparisons c
+    where c.tool = p_tool and c.step = p_epoch and c.pair is not null
+    group by 1, 2
+  )
+  select coalesce(jsonb_agg(to_jsonb(seen) order by seen.minute, seen.what), '[]') from seen;
+$$;
+comment on function public.list_step_minutes is
+  'What one step has seen, minute by minute: operations of each arm with their failures, comparisons of each pair with those that differ.';
+
 create function public.shadow_report(p_tool text, p_since timestamptz default null, p_examples integer default 5) returns jsonb
 language sql stable set search_path = '' as $$
   with chosen as (
@@ -197,6 +216,8 @@ alter table public.operator_settings enable row level security;
 revoke all on public.operator_settings from anon, authenticated;
 grant select, insert, update, delete on public.operator_settings to service_role;
 revoke execute on function public.decide_rollout, public.list_rollouts, public.list_rollout_events, public.record_shadow_comparison,
-  public.rollout_evidence, public.shadow_report, public.set_operator_setting, public.get_facade_state from public, anon, authenticated;
+  public.rollout_evidence, public.list_step_minutes, public.shadow_report, public.set_operator_setting, public.get_facade_state
+  from public, anon, authenticated;
 grant execute on function public.decide_rollout, public.list_rollouts, public.list_rollout_events, public.record_shadow_comparison,
-  public.rollout_evidence, public.shadow_report, public.set_operator_setting, public.get_facade_state to service_role;
+  public.rollout_evidence, public.list_step_minutes, public.shadow_report, public.set_operator_setting, public.get_facade_state
+  to service_role;

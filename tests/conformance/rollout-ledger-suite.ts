@@ -119,6 +119,12 @@ export function describeRolloutLedger(name: string, open: () => Promise<{ ledger
         pairs: { neither: 4, candidateOnly: 1, both: 1 },
         mismatches: { compared: 4, differing: 2, candidateOnly: 1, controlOnly: 1 },
       });
+      const minutes = await ledger.stepMinutes(tool, 1);
+      expect(minutes.filter(({ what }) => what === 'unified' || what === 'legacy')).toMatchObject([
+        { what: 'legacy', count: 90, failures: 0 },
+        { what: 'unified', count: 15, failures: 4 },
+      ]);
+      expect(minutes.filter(({ what }) => what === 'neither').reduce((sum, { count }) => sum + count, 0)).toBe(4);
       expect(await ledger.evidence(tool, 2)).toMatchObject({ arms: { unified: { operations: 7, failures: 0 } }, pairs: { neither: 1 } });
       expect(await ledger.evidence(tool, 3)).toEqual({
         arms: {},

@@ -1,0 +1,39 @@
+import type { RolloutProgress } from '../../workflows/contract.ts';
+import { formatDuration, printable } from '../domain/format.ts';
+import type { Opinion } from '../domain/judge.ts';
+import { recordedStatus } from '../domain/rollout.ts';
+import type { RolloutEvent, RolloutRecord } from '../ledger/rollout-ledger.ts';
+
+/** How rollouts are shown to people. */
+
+/** `10 %, step 2 of 3, running`. */
+export function rolloutLine(record: Pick<RolloutRecord, 'share' | 'step' | 'steps' | 'status' | 'stage'>): string {
+  const step = record.steps.length === 0 ? '' : `, step ${record.step + 1} of ${record.steps.length}`;
+  return `${record.share} %${step}, ${words(record.status)}${record.stage === 'live' ? '' : ` (stage ${words(record.stage)})`}`;
+}
+
+export function progressLines({ state, nextEvaluationMs, trouble, looks }: RolloutProgress, nowMs: number): string[] {
+  const pauses = state.pauses.length === 0 ? [] : [`  paused: ${state.pauses.map(printable).join(', ')}`];
+  const next = nextEvaluationMs === null ? '' : `; the next in ${formatDuration(Math.max(0, nextEvaluationMs - nowMs))}`;
+  return [
+    ...pauses,
+    ...(trouble === null ? [] : [`  the evidence cannot be read, so it holds: ${printable(trouble)}`]),
+    ...(state.judgement?.opinions ?? []).map((opinion) => `  ${opinionLine(opinion)}`),
+    `  verdict ${words(state.judgement?.verdict ?? 'none yet')} after ${looks} evaluations${next}`,
+    ...(recordedStatus(state) === 'awaiting_approval' ? ['  waits for: npx cutover rollout promote'] : []),
+  ];
+}
+
+export function opinionLine({ test, says, why, value, limit }: Opinion): string {
+  const figures = value === null ? '' : ` [${figure(value)} of ${figure(limit)}]`;
+  return `${words(test).padEnd(12)}  ${words(says).padEnd(9)}  ${printable(why)}${figures}`;
+}
+
+/** When, what, by whom, from where to where, why. */
+export function eventRow({ at, decision, decidedBy, shareBefore, shareAfter, step, reason }: RolloutEvent): string[] {
+  const change = shareBefore === shareAfter ? `${shareAfter ?? '–'} %` : `${shareBefore ?? '–'} → ${shareAfter ?? '–'} %`;
+  return [at.replace(/\.\d+/, ''), words(decision), decidedBy, change, step === null ? '–' : String(step + 1), reason];
+}
+
+const words = (name: string): string => name.replaceAll('_', ' ');
+const figure = (value: number): string => (Number.isFinite(value) ? String(Number(value.toPrecision(3))) : '∞');
