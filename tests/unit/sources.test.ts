@@ -8,6 +8,7 @@ import type { SourceItem } from '../../src/domain/migration-item.ts';
 import { folderSource } from '../../src/sources/folder.ts';
 import { manifestSource } from '../../src/sources/manifest.ts';
 import type { Source } from '../../src/sources/source.ts';
+import { asOrdinaryUser } from '../support/ordinary-user.ts';
 
 let root: string;
 beforeEach(() => {
@@ -28,16 +29,6 @@ async function all(source: Source, limit = 100): Promise<SourceItem[]> {
     cursor = page.next;
   } while (cursor !== null);
   return items;
-}
-/** Root may read everything: such tests run as user nobody. */
-async function asUser<T>(run: () => Promise<T>): Promise<T> {
-  if (process.getuid?.() !== 0) return await run();
-  process.seteuid?.(65_534);
-  try {
-    return await run();
-  } finally {
-    process.seteuid?.(0);
-  }
 }
 const paths = (items: SourceItem[]) => items.map((item) => item.path);
 
@@ -119,7 +110,7 @@ describe('a folder', () => {
     put('open');
     chmodSync(root, 0o755);
     chmodSync(join(root, 'closed'), 0o000);
-    const items = await asUser(() => all(folderSource(root)));
+    const items = await asOrdinaryUser(() => all(folderSource(root)));
     expect(items.map((item) => [item.path, item.problem?.code])).toEqual([
       ['closed', 'file_unreadable'],
       ['open', undefined],
