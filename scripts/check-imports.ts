@@ -12,7 +12,7 @@ const MAY: Record<string, readonly string[]> = {
   'src/manager': ['src/domain', 'src/config', 'src/providers', 'src/ledger', 'src/sources'],
   'src/stack': ['src/domain', 'src/config', 'workflows/contract.ts'],
   'src/client': ['src/domain', 'src/config', 'workflows/contract.ts'],
-  'src/facade': ['src/client', 'src/domain', 'src/config', 'src/manager', 'src/providers', 'src/ledger'],
+  'src/facade': ['src/client', 'src/domain', 'src/config', 'src/manager', 'src/providers', 'src/ledger', 'src/sources'],
   'src/cli': ['src', 'workflows/contract.ts'],
   'src/server': ['src'],
   'src/mcp': ['src'],
