@@ -1,4 +1,5 @@
 import type { MigrationSource } from '../../workflows/contract.ts';
+import { ProviderUnavailableError } from '../domain/errors.ts';
 import { countOf, formatBytes, formatCount, formatDuration, formatRate, printable } from '../domain/format.ts';
 import {
   type Estimate,
@@ -48,7 +49,10 @@ async function paceOf({ config, services }: CommandContext, to: string): Promise
   const earlier = await services()
     .client()
     .then((client) => client.earlierMigrations(to, EARLIER))
-    .catch(() => []);
+    .catch((error: unknown) => {
+      if (error instanceof ProviderUnavailableError) return [];
+      throw error;
+    });
   const settings = Object.hasOwn(providers, to) ? providers[to as 'kimi'] : null;
   return {
     uploadsPerSecond: settings?.uploadsPerSecond ?? null,

@@ -11,6 +11,8 @@ export const REPORT_COLUMNS = [
   'verified',
   'errorCode',
   'error',
+  'sourceProvider',
+  'sourceId',
 ] as const satisfies readonly (keyof MigrationItem)[];
 
 /**
