@@ -14,9 +14,11 @@ try {
   log.level = config.log.level;
   for (const warning of config.warnings) log.warn(warning);
   installRuntime(log);
-  const { worker, close } = await createWorker(config, log);
+  const worker = await createWorker(config, log);
+  let stopping = false;
   const stop = (why: string) => {
-    if (worker.getState() !== 'RUNNING') return;
+    if (stopping) return;
+    stopping = true;
     log.info({ why }, 'stopping');
     worker.shutdown();
   };
@@ -27,7 +29,7 @@ try {
   log.info({ taskQueue: config.temporal.taskQueue, temporal: config.temporal.address }, 'ready');
   process.send?.({ ready: true });
   await running;
-  await close();
+  await worker.close();
   log.info('stopped');
 } catch (error) {
   log.fatal(messageOf(error));

@@ -1,26 +1,36 @@
 import { join } from 'node:path';
 import type { Client, Connection } from '@temporalio/client';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities } from '../activities/index.ts';
 import { connectionOptions, connectTemporal } from '../src/client/connect.ts';
+import { uploadsPerSecond } from '../src/client/settings.ts';
 import type { Config } from '../src/config/index.ts';
 import { messageOf } from '../src/domain/errors.ts';
 import { connectStores } from '../src/manager/stores.ts';
 import { createUploadSteps } from '../src/manager/upload-steps.ts';
 import { openSource } from '../src/sources/open.ts';
 import { ensureSearchAttributes } from '../src/stack/search-attributes.ts';
-import { SEARCH_ATTRIBUTES } from '../workflows/contract.ts';
+import { providerQueue, SEARCH_ATTRIBUTES } from '../workflows/contract.ts';
 import { workflowBundle } from './bundle.ts';
 
 export interface RunningWorker {
-  worker: Worker;
+  /** Until it was told to stop and has stopped. */
+  run(): Promise<void>;
+  /** Takes no more tasks, and lets those under way finish within the grace. */
+  shutdown(): void;
   close(): Promise<void>;
 }
 
-/** Puts everything together: the configuration's provider and ledger behind the activities, the workflows' bundle, the connections. */
+/**
+ * Puts everything together: the configuration's providers and ledger behind the activities, the workflows' bundle, the connections.
+ * Beside the worker of the task queue there is one for each provider that has a rate, which all workers of its queue share.
+ */
 export async function createWorker(config: Config, log: Logger): Promise<RunningWorker> {
-  const { ledger, rollouts, provider } = connectStores(config);
+  const { ledger, rollouts, provider, providers } = connectStores(config, {
+    reports: true,
+    warn: (message, details) => log.warn(details, message),
+  });
   const client: Client = await connectTemporal(config.temporal);
   await registerSearchAttributes(client, config, log);
   const connection = await NativeConnection.connect(await connectionOptions(config.temporal));
@@ -34,22 +44,48 @@ export async function createWorker(config: Config, log: Logger): Promise<Running
         error === null ? 'an object too many was deleted' : 'an object too many is left: delete it at the provider',
       ),
   });
-  const worker = await Worker.create({
+  const activities = createActivities({ steps, ledger, rollouts, provider, client, source: (from) => openSource(from, provider) });
+  const shared: Omit<WorkerOptions, 'taskQueue'> = {
     connection,
     namespace: config.temporal.namespace,
-    taskQueue: config.temporal.taskQueue,
-    activities: createActivities({ steps, ledger, rollouts, provider, client, source: (from) => openSource(from, provider) }),
-    workflowBundle: { codePath: await workflowBundle(join(config.stateDir, 'bundle')) },
+    activities,
     shutdownGraceTime: config.worker.shutdownGraceMs,
     maxConcurrentActivityTaskExecutions: config.worker.maxConcurrentActivities,
-    maxConcurrentLocalActivityExecutions: config.worker.maxConcurrentActivities,
     // FACTS: details of a heartbeat stay fresh, and a signal does not wait for a worker that is gone.
     maxHeartbeatThrottleInterval: '1 second',
     defaultHeartbeatThrottleInterval: '1 second',
+  };
+  const main = await Worker.create({
+    ...shared,
+    taskQueue: config.temporal.taskQueue,
+    workflowBundle: { codePath: await workflowBundle(join(config.stateDir, 'bundle')) },
+    maxConcurrentLocalActivityExecutions: config.worker.maxConcurrentActivities,
     stickyQueueScheduleToStartTimeout: '2 seconds',
   });
+  const rated = await Promise.all(
+    providers.all().flatMap(({ name }) => {
+      const rate = uploadsPerSecond(config.providers, name);
+      const taskQueue = providerQueue(config.temporal.taskQueue, name);
+      return rate === null ? [] : [Worker.create({ ...shared, taskQueue, maxTaskQueueActivitiesPerSecond: rate })];
+    }),
+  );
+  const workers = [main, ...rated];
+  const shutdown = () => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
   return {
-    worker,
+    async run() {
+      // One that breaks takes the others with it: half a worker would leave uploads waiting without a word.
+      const running = workers.map((worker) =>
+        worker.run().catch((error: unknown) => {
+          shutdown();
+          throw error;
+        }),
+      );
+      await Promise.allSettled(running);
+      await Promise.all(running);
+    },
+    shutdown,
     async close() {
       await connection.close();
       await client.connection.close();

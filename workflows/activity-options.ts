@@ -29,6 +29,12 @@ export function transfer(settings: UploadSettings, sizeBytes: number): ActivityO
   };
 }
 
+/** Where the provider has a rate: on its own queue, in which a file may wait long for its turn. */
+export function onProviderQueue({ providerQueue }: UploadSettings, options: ActivityOptions): ActivityOptions {
+  if (providerQueue === undefined) return options;
+  return { ...options, scheduleToCloseTimeout: '1 day', taskQueue: providerQueue };
+}
+
 /** Waits for somebody else's upload of the same content, however long that takes. */
 export const WAIT: ActivityOptions = { startToCloseTimeout: '1 day', heartbeatTimeout: '10 seconds', retry: RETRY };
 

@@ -1,7 +1,7 @@
 import { CancellationScope, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 import { type UploadSteps, uploadFile } from '../src/domain/upload-file.ts';
-import { LOCAL, small, transfer, WAIT } from './activity-options.ts';
+import { LOCAL, onProviderQueue, small, transfer, WAIT } from './activity-options.ts';
 import type { UploadInput, UploadResult } from './contract.ts';
 import { fromFailure, toWorkflowFailure } from './failures.ts';
 import { localFirst } from './local-first.ts';
@@ -17,7 +17,8 @@ export async function upload(input: UploadInput): Promise<UploadResult> {
   const { settings, source, provider, verify } = input;
   const stepwise = () => uploadFile(stepsOf(input), { provider, verify });
   try {
-    if (source.sizeBytes > settings.localLimitBytes) return await stepwise();
+    // A local activity would pass the provider's rate by.
+    if (source.sizeBytes > settings.localLimitBytes || settings.providerQueue !== undefined) return await stepwise();
     return await localFirst(() => local.uploadSmallFile(input), stepwise);
   } catch (error) {
     throw toWorkflowFailure(fromFailure(error));
@@ -27,6 +28,7 @@ export async function upload(input: UploadInput): Promise<UploadResult> {
 function stepsOf(input: UploadInput): UploadSteps {
   const brief = proxyActivities<Activities>(small(input.settings));
   const bytes = proxyActivities<Activities>(transfer(input.settings, input.source.sizeBytes));
+  const sending = proxyActivities<Activities>(onProviderQueue(input.settings, transfer(input.settings, input.source.sizeBytes)));
   return translated({
     hash: () => bytes.hashFile(input),
     claim: async (content) => {
@@ -37,7 +39,7 @@ function stepsOf(input: UploadInput): UploadSteps {
       );
       return claim.outcome === 'busy' ? await waiting.awaitClaim(input, content) : claim;
     },
-    store: (content, claim) => bytes.storeContent(input, content, claim),
+    store: (content, claim) => sending.storeContent(input, content, claim),
     record: (claim, { id, expiresAt }) =>
       localFirst(
         // The object is there: whoever cancels now gets a file, not an object that nobody knows of.

@@ -10,6 +10,7 @@ import { registerDownload } from './download.ts';
 import { registerInfo } from './info.ts';
 import { registerList } from './list.ts';
 import { registerMigrate } from './migrate.ts';
+import { registerProviders } from './providers.ts';
 import { registerRollout } from './rollout.ts';
 import { registerUp } from './up.ts';
 import { registerUpload } from './upload.ts';
@@ -46,6 +47,7 @@ export function createProgram(context: CommandContext, version: string, exit: (c
   registerInfo(program, context);
   registerDelete(program, context);
   registerBuckets(program, context);
+  registerProviders(program, context);
   registerRollout(program, context, exit);
   registerConfig(program, context, exit);
   registerDoctor(program, context, exit);

@@ -65,11 +65,10 @@ export async function connectClient(config: Config) {
   };
 }
 
-export type ClientConfig = Pick<Config, 'temporal' | 'files' | 'operations' | 'migration' | 'rollouts'>;
+export type ClientConfig = Pick<Config, 'temporal' | 'files' | 'operations' | 'providers' | 'migration' | 'rollouts'>;
 
 /** @param closed ends the calls that are under way when it aborts */
 export function createClient(client: Client, config: ClientConfig, closed?: AbortSignal) {
-  const settings = uploadSettings(config);
   const { taskQueue, uiUrl, namespace } = config.temporal;
   const migration = (id: string) => client.workflow.getHandle(migrateWorkflowId(id));
 
@@ -99,7 +98,7 @@ export function createClient(client: Client, config: ClientConfig, closed?: Abor
           workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
           taskQueue,
           staticSummary: upload.reference.name.slice(0, 200),
-          args: [{ ...upload, settings } satisfies UploadInput],
+          args: [{ ...upload, settings: uploadSettings(config, upload.provider) } satisfies UploadInput],
         }),
       );
     },
@@ -116,7 +115,7 @@ export function createClient(client: Client, config: ClientConfig, closed?: Abor
           workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
           taskQueue,
           staticSummary: `${describeSource(rest.source)} → ${rest.provider}`.slice(0, 200),
-          args: [{ ...rest, migrationId, settings, filesPerRun: 500 } satisfies MigrateInput],
+          args: [{ ...rest, migrationId, settings: uploadSettings(config, rest.provider), filesPerRun: 500 } satisfies MigrateInput],
         }),
       );
       return migrationId;

@@ -97,7 +97,7 @@ async function migrations({ client, put, folder, temporal, config, ...rest }: Ru
       concurrency: 5,
       verify: 'none',
       filesPerRun: 500,
-      settings: uploadSettings(config),
+      settings: uploadSettings(config, 'supabase'),
       ...over,
     };
     await temporal.workflow.start('migrate', { workflowId: migrateWorkflowId(name), taskQueue: config.temporal.taskQueue, args: [input] });

@@ -62,7 +62,7 @@ export async function runOn(
   const workers = await Promise.all(
     Array.from({ length: options.workers ?? 1 }, () => createWorker(config, createLogger('test', 'error'))),
   );
-  const running = workers.map(({ worker }) => worker.run());
+  const running = workers.map((worker) => worker.run());
   return {
     config,
     client: createClient(temporal, config),
@@ -76,7 +76,7 @@ export async function runOn(
       return absolute;
     },
     async stop() {
-      for (const { worker } of workers) worker.shutdown();
+      for (const worker of workers) worker.shutdown();
       await Promise.all(running);
       await Promise.all(workers.map(({ close }) => close()));
       await temporal.connection.close();

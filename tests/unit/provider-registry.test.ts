@@ -7,10 +7,16 @@ import { createMemoryProvider } from '../support/memory-provider.ts';
 test('an unknown provider is refused with the list of those there are', () => {
   const registry = createRegistry([createMemoryProvider({ name: 'kimi' }), createMemoryProvider({ name: 'glm' })]);
   expect(registry.get('kimi').name).toBe('kimi');
-  expect(registry.names()).toEqual(['glm', 'kimi']);
+  expect(registry.all().map(({ name }) => name)).toEqual(['glm', 'kimi']);
   expect(() => registry.get('s4')).toThrow(ProviderNotFoundError);
   expect(() => registry.get('s4')).toThrow(/"s4"; there are: glm, kimi/);
   expect(() => createRegistry([]).get('s4')).toThrow(/none is configured/);
+});
+
+test('a provider that could be there is refused with the variable to set', () => {
+  const registry = createRegistry([createMemoryProvider({ name: 'supabase' })], [{ name: 'kimi', variable: 'KIMI_API_KEY' }]);
+  expect(() => registry.get('kimi')).toThrow(/kimi is not configured: set KIMI_API_KEY \(there are: supabase\)/);
+  expect(() => registry.get('s4')).toThrow(/"s4"; there are: supabase; with a key also: kimi/);
 });
 
 const options = {

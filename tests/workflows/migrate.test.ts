@@ -73,7 +73,7 @@ describe('a migration of a folder', () => {
       concurrency: 30,
       verify: 'none',
       filesPerRun: 50,
-      settings: uploadSettings(cutover.config),
+      settings: uploadSettings(cutover.config, 'supabase'),
     };
     const handle = await cutover.temporal.workflow.start('migrate', {
       workflowId: migrateWorkflowId(id),
