@@ -36,15 +36,19 @@ export interface GuardedProvider extends Provider {
 /** Errors of a server that is there and says "later", or of two that want the same: no outage. */
 const NO_OUTAGE = new Set(['rate_limited', 'circuit_open', 'locked', 'conflict', 'claim_lost', 'file_changed']);
 
-/** The provider or the way to it is down. The caller's mistakes and aborts are none. */
-const isOutage = (error: unknown): boolean => error instanceof FileManagementError && error.retryable && !NO_OUTAGE.has(error.code);
+/** The provider or the way to it is down. The caller's mistakes, aborts and troubles of the place that bytes come from are none. */
+const isOutageOf = (provider: string) => (error: unknown) =>
+  error instanceof FileManagementError && error.provider === provider && error.retryable && !NO_OUTAGE.has(error.code);
 
 /**
  * A circuit breaker and a watch over the quota around a provider, for every vendor alike. While the circuit is open, calls fail at
  * once with `circuit_open` and say when to come back; then one call is let through to see.
  */
 export function guarded(provider: Provider, { failures, openMs, onChange, onNearlyFull = () => undefined }: GuardOptions): GuardedProvider {
-  const breaker = circuitBreaker(handleWhen(isOutage), { halfOpenAfter: openMs, breaker: new ConsecutiveBreaker(failures) });
+  const breaker = circuitBreaker(handleWhen(isOutageOf(provider.name)), {
+    halfOpenAfter: openMs,
+    breaker: new ConsecutiveBreaker(failures),
+  });
   const quota = watchQuota({ provider, onNearlyFull });
   let lastError: GuardStatus['lastError'] = null;
   let openedAt = 0;
@@ -57,7 +61,7 @@ export function guarded(provider: Provider, { failures, openMs, onChange, onNear
   });
   function explained(error: unknown): unknown {
     if (!(error instanceof BrokenCircuitError)) {
-      if (error instanceof FileManagementError && error.code !== 'circuit_open') {
+      if (error instanceof FileManagementError && error.provider === provider.name && error.code !== 'circuit_open') {
         lastError = { code: error.code, message: error.message, at: new Date().toISOString() };
         onChange?.(status());
       }
