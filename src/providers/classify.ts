@@ -60,7 +60,12 @@ const RULES: readonly Rule[] = [
     word: /^(1113|insufficient_quota|exceeded_current_quota_error|billing_error)$/,
   },
   // Kimi's three kinds of 400 differ in their message alone.
-  { code: 'quota_exceeded', kind: 'refused', retryable: false, words: /exceeded the max file count|storage limit exceeded|QuotaExceeded/i },
+  {
+    code: 'quota_exceeded',
+    kind: 'refused',
+    retryable: false,
+    words: /exceeded the max file count|storage limit exceeded|QuotaExceeded|storage_quota_exceeded/i,
+  },
   { code: 'file_empty', kind: 'invalid', retryable: false, words: /File size is zero|file is empty/i },
   { code: 'not_downloadable', kind: 'invalid', retryable: false, words: /file_not_downloadable|not allowed to download/i },
   {

@@ -1,7 +1,16 @@
-import { FileManagementError } from '../domain/errors.ts';
 import type { Operation } from './failure.ts';
 import type { Http } from './http.ts';
 import type { Limits } from './watchdog.ts';
+
+/** Carries our error through an SDK. Not as `cause`: the SDKs read causes, and make a timeout of their own of what sounds like one. */
+class TransportFailure extends Error {
+  override readonly name = 'TransportFailure';
+  readonly failure: unknown;
+  constructor(failure: unknown) {
+    super('the transport failed');
+    this.failure = failure;
+  }
+}
 
 /**
  * A `fetch` for a vendor's SDK that goes through our transport, so that its small calls have the same classification, limits and
@@ -11,15 +20,19 @@ export function sdkFetch(http: Http, call: { base: URL; operation: Operation; si
   const root = call.base.pathname.replace(/\/+$/, '');
   return async (input, init = {}) => {
     const url = new URL(input instanceof Request ? input.url : input);
-    const answer = await http.call({
-      operation: call.operation,
-      method: (init.method ?? 'GET').toUpperCase() as 'GET',
-      path: url.pathname.slice(root.length) + url.search,
-      headers: typeof init.body === 'string' ? { 'content-type': 'application/json' } : {},
-      ...(typeof init.body === 'string' ? { body: init.body } : {}),
-      signal: call.signal,
-      limits: call.limits,
-    });
+    const answer = await http
+      .call({
+        operation: call.operation,
+        method: (init.method ?? 'GET').toUpperCase() as 'GET',
+        path: url.pathname.slice(root.length) + url.search,
+        headers: typeof init.body === 'string' ? { 'content-type': 'application/json' } : {},
+        ...(typeof init.body === 'string' ? { body: init.body } : {}),
+        signal: call.signal,
+        limits: call.limits,
+      })
+      .catch((error: unknown) => {
+        throw new TransportFailure(error);
+      });
     const headers = Object.entries(answer.headers).flatMap(([name, value]) =>
       [value ?? []].flat().map((each) => [name, each] as [string, string]),
     );
@@ -33,7 +46,8 @@ export async function unwrapped<T>(call: Promise<T>, signal: AbortSignal): Promi
     return await call;
   } catch (error) {
     signal.throwIfAborted();
-    for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) if (cause instanceof FileManagementError) throw cause;
+    for (let cause: unknown = error; cause instanceof Error; cause = cause.cause)
+      if (cause instanceof TransportFailure) throw cause.failure;
     throw error;
   }
 }
