@@ -1,12 +1,12 @@
-import { randomUUID } from 'node:crypto';
-import { access, constants, open, rename, rm, stat } from 'node:fs/promises';
-import { dirname, extname } from 'node:path';
-import { messageOf, ValidationError } from '../domain/errors.ts';
+import { extname } from 'node:path';
+import { ValidationError } from '../domain/errors.ts';
 import type { MigrationItem } from '../domain/models.ts';
 import { csvHeader, csvLine } from '../domain/report-format.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import { checkWritable, writeWholeFile } from './whole-file.ts';
 
 const PAGE = 1000;
+const REPORT = { what: 'report', code: 'report_not_writable' };
 
 interface ReportFormat {
   head: string;
@@ -24,14 +24,9 @@ const FORMATS: Readonly<Record<string, ReportFormat>> = {
 
 /** Says before the work begins that its report could not be written. @throws ValidationError */
 export async function checkReport(path: string): Promise<void> {
-  const refuse = (why: string) => new ValidationError(`The report ${path} ${why}`, { code: 'report_not_writable' });
-  if (FORMATS[extname(path).toLowerCase()] === undefined) throw refuse('must end in .csv, .jsonl or .json');
-  if ((await stat(path).catch(() => null))?.isDirectory() === true) throw refuse('is a folder: name a file');
-  try {
-    await access(dirname(path), constants.W_OK);
-  } catch (error) {
-    throw refuse(`cannot be written: ${messageOf(error)}`);
-  }
+  if (FORMATS[extname(path).toLowerCase()] === undefined)
+    throw new ValidationError(`The ${REPORT.what} ${path} must end in .csv, .jsonl or .json`, REPORT);
+  await checkWritable(path, REPORT);
 }
 
 /** Every item of a migration in the ledger, page by page, in the order of paths. */
@@ -57,28 +52,15 @@ export async function* reportItems(
 export async function writeReport(path: string, items: AsyncIterable<MigrationItem>): Promise<number> {
   const format = FORMATS[extname(path).toLowerCase()];
   if (format === undefined) throw new TypeError(`checkReport was not asked about ${path}`);
-  const temporary = `${path}.${randomUUID().slice(0, 8)}.part`;
   let count = 0;
-  try {
-    const handle = await open(temporary, 'wx');
-    try {
-      await handle.writeFile(format.head);
-      for await (const item of items) {
-        await handle.writeFile(format.item(item, count === 0));
-        count += 1;
-      }
-      await handle.writeFile(count === 0 ? format.none : format.tail);
-    } finally {
-      await handle.close();
+  async function* pieces(of: ReportFormat): AsyncGenerator<string> {
+    yield of.head;
+    for await (const item of items) {
+      yield of.item(item, count === 0);
+      count += 1;
     }
-    await rename(temporary, path);
-    return count;
-  } catch (error) {
-    await rm(temporary, { force: true });
-    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
-    throw new ValidationError(`The report ${path} could not be written: ${messageOf(error)}`, {
-      code: 'report_not_writable',
-      cause: error,
-    });
+    yield count === 0 ? of.none : of.tail;
   }
+  await writeWholeFile(path, pieces(format), REPORT);
+  return count;
 }

@@ -73,6 +73,8 @@ export interface IdMapping {
   providerFileId: string | null;
   sha256: string | null;
   sizeBytes: number;
+  /** When it was recorded that it arrived: where an id moved twice, the newer one counts. */
+  recordedAt: string;
 }
 
 /** When an arm of a tool was last used. */

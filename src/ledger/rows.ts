@@ -65,6 +65,7 @@ const mapping = {
   providerFileId: z.string().nullable(),
   sha256: z.string().nullable(),
   sizeBytes: z.number(),
+  recordedAt: z.string(),
 };
 export const IdMappingRow: z.ZodType<IdMapping> = row(z.object(mapping));
 export const IdMapPageRow: z.ZodType<IdMapping & { cursor: string }> = row(z.object({ ...mapping, cursor: z.string() }));

@@ -33,9 +33,11 @@ export function describeIdMap(on: { ledger: Ledger }): void {
         item('d', { ...there, status: 'skipped' }),
         item('e', { ...there, fileId: null }),
       ]);
-      const now = { ...there, migrationId: migration, provider: 's3', sizeBytes: 3 };
+      const now = { ...there, migrationId: migration, provider: 's3', sizeBytes: 3, recordedAt: expect.any(String) };
       const rows = await all({ migrationId: migration, limit: 100 });
-      expect(rows.map(({ cursor: _, ...row }) => row)).toEqual([
+      const [{ recordedAt } = { recordedAt: '' }] = rows;
+      expect(Math.abs(Date.parse(recordedAt) - Date.now())).toBeLessThan(60_000);
+      expect(rows.map(({ cursor: _, ...row }) => ({ ...row, recordedAt }))).toEqual([
         { ...now, oldId: 'a', path: 'a', sourceProvider: null },
         { ...now, oldId: `kimi-${migration}`, path: 'b', sourceProvider: 'kimi' },
       ]);

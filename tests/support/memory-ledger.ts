@@ -14,6 +14,7 @@ interface Copy extends FileCopy {
 interface Recorded extends MigrationItem {
   to: Pick<FileCopy, 'provider' | 'account'> | undefined;
   order: number;
+  recordedAt: string;
 }
 
 /** The ledger in memory, for unit tests of what stands above it. Passes the same suite as the real one. */
@@ -63,16 +64,18 @@ export function createMemoryLedger(): Ledger {
   let recorded = 0;
   const mappings = (): (IdMapping & { cursor: string; order: number })[] =>
     [...reports].flatMap(([migrationId, report]) =>
-      [...report.values()].flatMap(({ path, status, fileId, sizeBytes, sha256, sourceProvider, sourceId, providerFileId, to, order }) => {
-        if (fileId === null || (status !== 'uploaded' && status !== 'deduplicated')) return [];
-        const working = copies.filter((c) => c.fileId === fileId && c.namespace === 'live' && there(c) && c.deletedAt === null);
-        const fitting = working.filter((c) => to === undefined || (c.provider === to.provider && c.account === to.account));
-        const copy = fitting.find((c) => c.providerFileId === providerFileId) ?? fitting.at(-1);
-        const now = { provider: copy?.provider ?? to?.provider ?? null, providerFileId: copy?.providerFileId ?? null };
-        const oldId = sourceId ?? path;
-        const cursor = `${migrationId}\0${oldId}\0${path}`;
-        return [{ migrationId, oldId, sourceProvider, path, fileId, ...now, sha256, sizeBytes, cursor, order }];
-      }),
+      [...report.values()].flatMap(
+        ({ path, status, fileId, sizeBytes, sha256, sourceProvider, sourceId, providerFileId, to, order, recordedAt }) => {
+          if (fileId === null || (status !== 'uploaded' && status !== 'deduplicated')) return [];
+          const working = copies.filter((c) => c.fileId === fileId && c.namespace === 'live' && there(c) && c.deletedAt === null);
+          const fitting = working.filter((c) => to === undefined || (c.provider === to.provider && c.account === to.account));
+          const copy = fitting.find((c) => c.providerFileId === providerFileId) ?? fitting.at(-1);
+          const now = { provider: copy?.provider ?? to?.provider ?? null, providerFileId: copy?.providerFileId ?? null };
+          const oldId = sourceId ?? path;
+          const cursor = `${migrationId}\0${oldId}\0${path}`;
+          return [{ migrationId, oldId, sourceProvider, path, fileId, ...now, sha256, sizeBytes, recordedAt, cursor, order }];
+        },
+      ),
     );
   const pageOf = <T>(rows: T[], key: (row: T) => Buffer, { after, limit }: Page): T[] =>
     rows
@@ -271,13 +274,13 @@ export function createMemoryLedger(): Ledger {
       for (const item of items) {
         const standing = copies.filter((c) => c.fileId === item.fileId && c.providerFileId === item.providerFileId);
         const to = standing.find(({ provider }) => provider !== item.sourceProvider) ?? standing[0];
-        report.set(item.path, { ...item, to, order: recorded++ });
+        report.set(item.path, { ...item, to, order: recorded++, recordedAt: report.get(item.path)?.recordedAt ?? now() });
       }
       reports.set(migrationId, report);
     },
     async migrationItems(migrationId, { status, ...page }) {
       const items = [...(reports.get(migrationId)?.values() ?? [])].filter((item) => status === undefined || item.status === status);
-      return pageOf(items, (item) => Buffer.from(item.path), page).map(({ to, order, ...item }) => item);
+      return pageOf(items, (item) => Buffer.from(item.path), page).map(({ to, order, recordedAt, ...item }) => item);
     },
     async idMap({ migrationId, ...page }) {
       const all = mappings().filter((mapping) => migrationId === undefined || mapping.migrationId === migrationId);
