@@ -1,6 +1,7 @@
 import { describe } from 'vitest';
 import type { Provider } from '../../src/providers/provider.ts';
 import type { CallTimeouts } from '../../src/providers/watchdog.ts';
+import type { RequestLine } from '../support/fault-proxy.ts';
 import { describeContents } from './provider-contents-suite.ts';
 import { describeFaults } from './provider-faults-suite.ts';
 import { describeRefusals } from './provider-refusals-suite.ts';
@@ -13,11 +14,6 @@ export interface Connection {
   maxRetryAttempts?: number;
   maxFileBytes?: number;
   onSurplus?: (id: string) => void;
-}
-
-interface RequestLine {
-  method: string;
-  path: string;
 }
 
 /** A vendor's server, and how to tell its requests apart. */

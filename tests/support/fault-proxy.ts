@@ -27,10 +27,13 @@ export type Fault =
   /** The server behind stores so many bytes less than were sent, and says that all is well. */
   | { kind: 'store-less'; bytes: number };
 
-export interface SeenRequest {
+export interface RequestLine {
   method: string;
   path: string;
   headers: http.IncomingHttpHeaders;
+}
+
+export interface SeenRequest extends RequestLine {
   bodyBytes: number;
   /** When the client's connection closed before its answer was complete, in ms since the epoch. */
   abandonedAt: number | null;
@@ -40,7 +43,7 @@ export interface FaultProxy {
   readonly url: string;
   readonly seen: SeenRequest[];
   /** The next requests whose method and path match get these faults, one each; then all is well again. */
-  inject(match: (request: { method: string; path: string }) => boolean, ...faults: Fault[]): void;
+  inject(match: (request: RequestLine) => boolean, ...faults: Fault[]): void;
   /** Forgets faults that were not used, and what was seen. */
   reset(): void;
   close(): Promise<void>;
@@ -50,8 +53,8 @@ export interface FaultProxy {
 export async function startFaultProxy(target: string, { keepHost = false } = {}): Promise<FaultProxy> {
   const upstream = new URL(target);
   /** Requests that the server is yet to get. */
-  const held: { match: (request: { method: string; path: string }) => boolean; send: () => Promise<void> }[] = [];
-  const plans: { match: (request: { method: string; path: string }) => boolean; faults: Fault[] }[] = [];
+  const held: { match: (request: RequestLine) => boolean; send: () => Promise<void> }[] = [];
+  const plans: { match: (request: RequestLine) => boolean; faults: Fault[] }[] = [];
   const seen: SeenRequest[] = [];
   const agent = new http.Agent({ keepAlive: true });
 
@@ -63,13 +66,13 @@ export async function startFaultProxy(target: string, { keepHost = false } = {})
     response.on('close', () => {
       if (!response.writableFinished) record.abandonedAt = Date.now();
     });
-    const plan = plans.find(({ faults, match }) => faults.length > 0 && match({ method, path }));
+    const plan = plans.find(({ faults, match }) => faults.length > 0 && match({ method, path, headers: request.headers }));
     const fault = plan?.faults.shift();
     if (plan !== undefined && fault?.kind === 'commit-with-next') void hold(request, record, plan.match);
     else handle(request, response, record, fault).catch(() => request.socket.destroy());
   });
 
-  async function hold(request: http.IncomingMessage, record: SeenRequest, match: (request: { method: string; path: string }) => boolean) {
+  async function hold(request: http.IncomingMessage, record: SeenRequest, match: (request: RequestLine) => boolean) {
     const chunks: Buffer[] = [];
     for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       chunks.push(chunk);
@@ -95,7 +98,8 @@ export async function startFaultProxy(target: string, { keepHost = false } = {})
       response.writeHead(fault.status, { 'content-type': 'application/json', ...fault.headers }).end(body);
       return;
     }
-    const isNext = ({ match }: (typeof held)[number]) => match({ method: request.method ?? '', path: request.url ?? '' });
+    const isNext = ({ match }: (typeof held)[number]) =>
+      match({ method: request.method ?? '', path: request.url ?? '', headers: request.headers });
     for (const late of held.filter(isNext)) {
       held.splice(held.indexOf(late), 1);
       await late.send();

@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { createGemini } from '../../src/providers/gemini.ts';
+import { hexOf } from '../../src/providers/gemini-upload.ts';
+import { freshSeed, MIB, uploadOf } from '../support/bodies.ts';
+import { startFaultProxy } from '../support/fault-proxy.ts';
+import { type GeminiServer, startGeminiServer } from '../support/gemini-server.ts';
+import { LONG, SHORT } from '../support/timeouts.ts';
+import { objectsOf } from '../support/vendor-samples.ts';
+import { type Connection, describeProvider } from './provider-suite.ts';
+
+const connectTo =
+  ({ url, apiKey }: GeminiServer) =>
+  ({ key, url: baseUrl = url, ...connection }: Connection = {}) =>
+    createGemini({
+      ...{ apiKey: key === 'wrong' ? 'AIza-wrong' : apiKey, baseUrl, maxFileBytes: 200 * MIB, maxRetryAttempts: 3, timeouts: LONG },
+      ...connection,
+    });
+
+describeProvider('Gemini, a server as documented', async () => {
+  const server = await startGeminiServer();
+  return {
+    url: server.url,
+    connect: connectTo(server),
+    isUpload: ({ method, path, headers }) =>
+      method === 'POST' && path.includes('upload_id=') && headers['x-goog-upload-command'] !== 'query',
+    isDownload: () => false,
+    isInfo: ({ method, path }) => method === 'GET' && path.startsWith('/v1beta/files/'),
+    oneAddressForEachUpload: true,
+    close: () => server.close(),
+  };
+});
+
+describe('An upload to Gemini', () => {
+  test('goes on where it broke off, also in another process', async () => {
+    const server = await startGeminiServer();
+    const proxy = await startFaultProxy(server.url);
+    try {
+      let checkpoint: unknown;
+      const request = uploadOf(20 * MIB, freshSeed(), {
+        onCheckpoint: (left) => {
+          checkpoint = left;
+        },
+      });
+      const chunk = ({ path, headers }: { path: string; headers: Record<string, unknown> }) =>
+        path.includes('upload_id=') && headers['x-goog-upload-offset'] === String(16 * MIB);
+      proxy.inject(chunk, { kind: 'reset-request', afterBytes: MIB });
+      const dying = connectTo(server)({ url: proxy.url, maxRetryAttempts: 0, timeouts: SHORT });
+      await expect(dying.upload(request)).rejects.toMatchObject({ retryable: true });
+      proxy.reset();
+      const stored = await connectTo(server)({ url: proxy.url, timeouts: SHORT }).upload({ ...request, retried: true, checkpoint });
+      const sent = proxy.seen.filter(({ headers }) => String(headers['x-goog-upload-command']).startsWith('upload'));
+      expect(sent.map(({ headers }) => headers['x-goog-upload-offset'])).toEqual([String(16 * MIB)]);
+      expect(await objectsOf(connectTo(server)(), request)).toMatchObject([{ id: stored.id, sizeBytes: 20 * MIB }]);
+    } finally {
+      await proxy.close();
+      await server.close();
+    }
+  });
+
+  test('says when the file will be gone', async () => {
+    const server = await startGeminiServer();
+    const { expiresAt } = await connectTo(server)().upload(uploadOf(10, freshSeed()));
+    expect(Date.parse(expiresAt ?? '') - Date.now()).toBeGreaterThan(47 * 3_600_000);
+    await server.close();
+  });
+
+  test('whose processing fails is an error that a retry cannot help, and leaves nothing', async () => {
+    const server = await startGeminiServer();
+    server.failProcessing();
+    const provider = connectTo(server)();
+    const request = uploadOf(10, freshSeed());
+    await expect(provider.upload(request)).rejects.toMatchObject({ code: 'processing_failed', retryable: false, message: /decoded/ });
+    expect(await objectsOf(provider, request)).toEqual([]);
+    await server.close();
+  });
+
+  test('knows the hash in both forms in which it is told', () => {
+    const hash = createHash('sha256').update('x');
+    const hex = hash.copy().digest('hex');
+    expect(hexOf(hash.copy().digest('base64'))).toBe(hex);
+    expect(hexOf(Buffer.from(hex).toString('base64'))).toBe(hex);
+    expect(hexOf('???')).toBeNull();
+    expect(hexOf(undefined)).toBeNull();
+  });
+});
