@@ -13,7 +13,6 @@ export const supabase = () => {
 /** A bucket's name that no other test uses. */
 export const freshBucket = () => `test-${randomUUID().slice(0, 8)}`;
 
-
 /** The provider over the tests' Supabase, in a bucket of its own. */
 export function supabaseProvider(options: Partial<SupabaseStorageOptions> = {}) {
   return createSupabaseStorage({
