@@ -1,4 +1,6 @@
 import type { Config } from '../config/index.ts';
+import { createAnthropic } from '../providers/anthropic.ts';
+import { createGemini } from '../providers/gemini.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { Unconfigured } from '../providers/registry.ts';
 import { createS3 } from '../providers/s3.ts';
@@ -33,6 +35,8 @@ function keyed(
 
 /** Every provider that there can be. */
 const VENDORS: readonly Vendor[] = [
+  keyed('anthropic', createAnthropic),
+  keyed('gemini', createGemini),
   {
     name: 's3',
     variable: 'S3_BUCKET',
