@@ -87,7 +87,8 @@ const RULES: readonly Rule[] = [
   { code: 'bucket_not_empty', kind: 'invalid', retryable: false, words: /BucketNotEmpty|bucket[^.]* (is )?not empty/i },
   { code: 'bucket_exists', kind: 'invalid', retryable: false, words: /BucketAlready(Exists|OwnedByYou)/ },
   { code: 'bucket_not_found', kind: 'refused', retryable: false, words: /NoSuchBucket|Bucket not found/i },
-  { code: 'not_found', kind: 'missing', retryable: false, words: /NoSuchKey|NoSuchUpload/, status: is(404, 410) },
+  // Gemini answers 403 of a file that is gone, and tells it from somebody else's by nothing.
+  { code: 'not_found', kind: 'missing', retryable: false, words: /NoSuchKey|NoSuchUpload|or it may not exist/, status: is(404, 410) },
   { code: 'clock_skewed', kind: 'refused', retryable: false, words: /RequestTimeTooSkewed/ },
   // S3's answers to a body that is not what its headers say: the same bytes can arrive next time.
   { code: 'damaged_on_the_way', kind: 'broken', retryable: true, words: /BadDigest|XAmzContentSHA256Mismatch|IncompleteBody/ },

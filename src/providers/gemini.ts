@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Capabilities } from '../domain/capabilities.ts';
-import { FileManagementError, UploadError } from '../domain/errors.ts';
+import { FileManagementError } from '../domain/errors.ts';
 import { createGeminiUploads, type GeminiFile, storedObject } from './gemini-upload.ts';
 import { createHttp } from './http.ts';
 import { accountOf, createMarkedVendor, notDownloadable } from './marked-vendor.ts';
 import type { Provider, StoredObject } from './provider.ts';
+import { type RetryPolicy, withRetries } from './retry.ts';
 import type { VendorOptions } from './vendor.ts';
 import { callLimits, transferLimits } from './watchdog.ts';
 
@@ -51,6 +52,7 @@ export function createGemini(options: GeminiOptions): Provider {
     },
   });
   const limits = callLimits(timeouts);
+  const retry: RetryPolicy = { maxRetries: options.maxRetryAttempts, budgetMs: timeouts.callMs };
   const uploads = createGeminiUploads(http, timeouts);
   const fileOf = (id: string, signal: AbortSignal) =>
     http.json<GeminiFile>({ operation: 'info', method: 'GET', path: `${API}/${id}`, signal, limits });
@@ -58,24 +60,26 @@ export function createGemini(options: GeminiOptions): Provider {
     http.call({ operation: 'delete', method: 'DELETE', path: `${API}/${id}`, signal, limits });
 
   /** A file can be used when it was processed; one whose processing failed is taken away. */
-  async function processed(file: GeminiFile, sizeBytes: number, signal: AbortSignal): Promise<GeminiFile> {
+  async function processed(id: string, sizeBytes: number, signal: AbortSignal): Promise<StoredObject> {
     const until = performance.now() + transferLimits(timeouts, sizeBytes).totalMs;
-    let latest = file;
-    for (let waitMs = 200; latest.state === 'PROCESSING'; waitMs = Math.min(2 * waitMs, 5000)) {
+    for (let waitMs = 200; ; waitMs = Math.min(2 * waitMs, 5000)) {
+      const file = await withRetries(retry, signal, () => fileOf(id, signal));
+      if (file.state === 'FAILED') {
+        await withRetries(retry, signal, () => remove(id, signal));
+        const why = file.error?.message === undefined ? '' : `: ${file.error.message}`;
+        throw http.failure('upload', {
+          ...{ kind: 'refused', code: 'processing_failed', retryable: false },
+          detail: `the file could not be processed there${why}`,
+        });
+      }
+      if (file.state !== 'PROCESSING') return storedObject(file);
       if (performance.now() + waitMs > until)
-        throw http.failure('upload', { kind: 'broken', code: 'timeout', retryable: true, detail: `${file.name} is still being processed` });
+        throw http.failure('upload', { kind: 'broken', code: 'timeout', retryable: true, detail: `${id} is still being processed` });
       await sleep(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted());
-      latest = await fileOf(file.name, signal);
     }
-    if (latest.state !== 'FAILED') return latest;
-    await remove(file.name, signal);
-    throw new UploadError(`gemini could not process the file${latest.error?.message === undefined ? '' : `: ${latest.error.message}`}`, {
-      code: 'processing_failed',
-      provider: 'gemini',
-    });
   }
 
-  return createMarkedVendor({
+  const marked = createMarkedVendor({
     ...options,
     name: 'gemini',
     account: accountOf(baseUrl, apiKey),
@@ -83,16 +87,12 @@ export function createGemini(options: GeminiOptions): Provider {
     http,
     isId: /^files\/[\w-]+$/,
     calls: {
-      async create(sending) {
-        const { body, signal } = sending.request;
-        return storedObject(await processed(await uploads.send(sending), body.sizeBytes, signal));
-      },
+      create: async (sending) => storedObject(await uploads.send(sending)),
       async info(id, signal): Promise<StoredObject | null> {
         try {
           return storedObject(await fileOf(id, signal));
         } catch (error) {
-          // Gemini does not tell a file that is gone from one of somebody else.
-          if (error instanceof FileManagementError && (error.code === 'not_found' || error.code === 'no_permission')) return null;
+          if (error instanceof FileManagementError && error.code === 'not_found') return null;
           throw error;
         }
       },
@@ -103,11 +103,19 @@ export function createGemini(options: GeminiOptions): Provider {
         const { files = [], nextPageToken } = await http.json<{ files?: GeminiFile[]; nextPageToken?: string }>({
           ...{ operation: 'list', method: 'GET', path, signal, limits },
         });
-        return { objects: files.filter(({ state }) => state !== 'FAILED').map(storedObject), next: nextPageToken || null };
+        return { objects: files.map(storedObject), next: nextPageToken || null };
       },
       async download() {
         throw notDownloadable('gemini', 'what was uploaded there can be used and not be read');
       },
     },
   });
+  return {
+    ...marked,
+    async upload(request) {
+      const { id, sizeBytes } = await marked.upload(request);
+      // Of one that an earlier attempt left, too: it may be under way still, or have failed.
+      return await processed(id, sizeBytes, request.signal);
+    },
+  };
 }

@@ -75,6 +75,45 @@ describe('An upload to Gemini', () => {
     await server.close();
   });
 
+  test('is done when the file can be used, also where the answer was lost and the file is found again', async () => {
+    const server = await startGeminiServer({ processingMs: 700 });
+    const proxy = await startFaultProxy(server.url);
+    try {
+      const provider = connectTo(server)({ url: proxy.url, timeouts: SHORT });
+      proxy.inject(({ headers }) => headers['x-goog-upload-command'] === 'upload, finalize', { kind: 'drop-answer' });
+      const request = uploadOf(100, freshSeed());
+      const { id } = await provider.upload(request);
+      const answer = await fetch(`${server.url}/v1beta/${id}`, { headers: { 'x-goog-api-key': server.apiKey } });
+      expect(await answer.json()).toMatchObject({ state: 'ACTIVE' });
+
+      server.failProcessing();
+      const bad = uploadOf(100, freshSeed());
+      proxy.inject(({ headers }) => headers['x-goog-upload-command'] === 'upload, finalize', { kind: 'drop-answer' });
+      await expect(provider.upload(bad)).rejects.toMatchObject({ code: 'processing_failed', retryable: false });
+      expect(await objectsOf(provider, bad)).toEqual([]);
+    } finally {
+      await proxy.close();
+      await server.close();
+    }
+  });
+
+  test('that is stored with another hash is deleted and sent again', async () => {
+    const server = await startGeminiServer();
+    const provider = connectTo(server)();
+    server.damageNext();
+    const request = uploadOf(1000, freshSeed());
+    const stored = await provider.upload(request);
+    expect(stored.sha256).toBe(request.sha256);
+    expect(await objectsOf(provider, request)).toMatchObject([{ id: stored.id }]);
+
+    server.damageNext();
+    const once = connectTo(server)({ maxRetryAttempts: 0 });
+    const damaged = uploadOf(1000, freshSeed());
+    await expect(once.upload(damaged)).rejects.toMatchObject({ retryable: true, message: /SHA-256/ });
+    expect(await objectsOf(provider, damaged)).toEqual([]);
+    await server.close();
+  });
+
   test('knows the hash in both forms in which it is told', () => {
     const hash = createHash('sha256').update('x');
     const hex = hash.copy().digest('hex');

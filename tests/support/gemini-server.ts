@@ -4,6 +4,8 @@ export interface GeminiServer extends VendorServer {
   readonly apiKey: string;
   /** From now on the processing of uploads fails. */
   failProcessing(): void;
+  /** The next upload is stored with other bytes than were sent. */
+  damageNext(): void;
   /** All files are gone, as after 48 hours. */
   expireAll(): void;
 }
@@ -27,22 +29,21 @@ interface Held {
 }
 
 const QUANTUM = 256 * 1024;
-const PROCESSING_MS = 60;
-
 /**
  * Gemini's Files API as it is documented: resumable uploads in chunks, PROCESSING for a short while, pages by token, a key that is
- * wrong as 400. Chunks that break off are not kept.
+ * wrong as 400, and, as users have seen it, 403 for a file that is gone. Chunks that break off are not kept.
  */
-export async function startGeminiServer(): Promise<GeminiServer> {
+export async function startGeminiServer({ processingMs = 60 } = {}): Promise<GeminiServer> {
   const apiKey = 'AIza-test-key';
   const files = new Map<string, Held>();
   const sessions = new Map<string, Session>();
   let failing = false;
+  let damaging = false;
   const refuse = (code: number, status: string, message: string, reason?: string): never => {
     const details = reason === undefined ? [] : [{ '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason }];
     throw new Refusal(code, { error: { code, message, status, details } });
   };
-  const state = ({ createdMs, failed }: Held) => (Date.now() - createdMs < PROCESSING_MS ? 'PROCESSING' : failed ? 'FAILED' : 'ACTIVE');
+  const state = ({ createdMs, failed }: Held) => (Date.now() - createdMs < processingMs ? 'PROCESSING' : failed ? 'FAILED' : 'ACTIVE');
   const shown = (file: Held) => ({
     name: file.name,
     displayName: file.displayName,
@@ -87,7 +88,9 @@ export async function startGeminiServer(): Promise<GeminiServer> {
     if (has + part.sizeBytes !== session.sizeBytes) refuse(400, 'INVALID_ARGUMENT', 'the file has another size than was said');
     session.done = true;
     const { displayName, mimeType, sizeBytes, parts } = session;
-    const sha256 = parts.length === 1 ? part.sha256 : null;
+    // Several parts are not hashed together here; the field is optional.
+    const sha256 = damaging ? '0'.repeat(64) : parts.length === 1 ? part.sha256 : null;
+    damaging = false;
     const file = {
       name: `files/${freshId('').slice(0, 12)}`,
       displayName,
@@ -123,7 +126,8 @@ export async function startGeminiServer(): Promise<GeminiServer> {
       };
     }
     const name = url.pathname.replace(/^\/v1beta\//, '');
-    const file = files.get(name) ?? refuse(404, 'NOT_FOUND', `File ${name} not found`);
+    const file =
+      files.get(name) ?? refuse(403, 'PERMISSION_DENIED', `You do not have permission to access the File ${name} or it may not exist.`);
     if (method === 'DELETE') {
       files.delete(name);
       return { body: {} };
@@ -135,6 +139,9 @@ export async function startGeminiServer(): Promise<GeminiServer> {
     apiKey,
     failProcessing() {
       failing = true;
+    },
+    damageNext() {
+      damaging = true;
     },
     expireAll: () => files.clear(),
   };
