@@ -2,7 +2,8 @@ import type { Capabilities } from '../domain/capabilities.ts';
 import { FileManagementError, messageOf } from '../domain/errors.ts';
 import { hasQuota, type QuotaUse, quotaUses } from '../domain/quota.ts';
 import type { Ledger, ProviderState } from '../ledger/ledger.ts';
-import type { Circuit, GuardedProvider } from '../providers/guard.ts';
+import type { GuardedProvider } from '../providers/guard.ts';
+import type { Circuit } from '../providers/guard-circuit.ts';
 import type { Stores } from './stores.ts';
 
 /** How a provider looks: from here, and from the processes that have reported lately. */

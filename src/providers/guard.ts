@@ -1,14 +1,15 @@
-import { BrokenCircuitError, CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel';
-import { FileManagementError, ProviderUnavailableError } from '../domain/errors.ts';
+import { FileManagementError, FileNotFoundError, ValidationError } from '../domain/errors.ts';
 import type { Held, QuotaUse } from '../domain/quota.ts';
-import type { Download, Provider } from './provider.ts';
+import { type Circuit, createCircuit } from './guard-circuit.ts';
+import type { Provider, StoredObject, UploadRequest } from './provider.ts';
 import { watchQuota } from './quota.ts';
-
-export type Circuit = 'closed' | 'open' | 'half_open';
 
 /** How a provider looks from this process. */
 export interface GuardStatus {
   circuit: Circuit;
+  /** When the circuit came to be so, ISO 8601. */
+  since: string;
+  /** Of the provider; a caller's mistake is none. */
   lastError: { code: string; message: string; at: string } | null;
   /** Objects too many that were deleted. */
   surplus: number;
@@ -33,62 +34,61 @@ export interface GuardedProvider extends Provider {
   countSurplus(): void;
 }
 
-/** Errors of a server that is there and says "later", or of two that want the same: no outage. */
-const NO_OUTAGE = new Set(['rate_limited', 'circuit_open', 'locked', 'conflict', 'claim_lost', 'file_changed']);
-
-/** The provider or the way to it is down. The caller's mistakes, aborts and troubles of the place that bytes come from are none. */
-const isOutageOf = (provider: string) => (error: unknown) =>
-  error instanceof FileManagementError && error.provider === provider && error.retryable && !NO_OUTAGE.has(error.code);
-
 /**
  * A circuit breaker and a watch over the quota around a provider, for every vendor alike. While the circuit is open, calls fail at
- * once with `circuit_open` and say when to come back; then one call is let through to see.
+ * once with `circuit_open` and say when to come back.
  */
 export function guarded(provider: Provider, { failures, openMs, onChange, onNearlyFull = () => undefined }: GuardOptions): GuardedProvider {
-  const breaker = circuitBreaker(handleWhen(isOutageOf(provider.name)), {
-    halfOpenAfter: openMs,
-    breaker: new ConsecutiveBreaker(failures),
-  });
   const quota = watchQuota({ provider, onNearlyFull });
   let lastError: GuardStatus['lastError'] = null;
-  let openedAt = 0;
   let surplus = 0;
+  const changed = () => onChange?.(status());
+  const circuit = createCircuit({ provider, failures, openMs, onChange: changed, onError: note });
+  const status = (): GuardStatus => ({ circuit: circuit.state(), since: circuit.since(), lastError, surplus });
 
-  const status = (): GuardStatus => ({ circuit: circuitOf(breaker.state), lastError, surplus });
-  breaker.onStateChange((state) => {
-    if (state === CircuitState.Open) openedAt = performance.now();
-    onChange?.(status());
-  });
-  function explained(error: unknown): unknown {
-    if (!(error instanceof BrokenCircuitError)) {
-      if (error instanceof FileManagementError && error.provider === provider.name && error.code !== 'circuit_open') {
-        lastError = { code: error.code, message: error.message, at: new Date().toISOString() };
-        onChange?.(status());
-      }
-      return error;
-    }
-    const waitMs = Math.max(0, Math.ceil(openMs - (performance.now() - openedAt)));
-    const because = lastError === null ? '' : ` (${lastError.message})`;
-    return new ProviderUnavailableError(
-      `${provider.name} failed ${failures} times in a row and is left alone for ${Math.ceil(waitMs / 1000)} s more${because}`,
-      { code: 'circuit_open', provider: provider.name, retryable: true, retryAfterMs: waitMs },
-    );
+  function note(error: unknown): void {
+    if (!(error instanceof FileManagementError) || error.provider !== provider.name) return;
+    if (error instanceof ValidationError || error instanceof FileNotFoundError) return;
+    lastError = { code: error.code, message: error.message, at: new Date().toISOString() };
+    changed();
   }
-  async function run<T>(work: () => Promise<T>): Promise<T> {
+  async function fail(error: unknown): Promise<never> {
+    note(error);
+    await circuit.failed(error);
+    throw error;
+  }
+  async function run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    await circuit.enter(signal);
+    const result = await work().catch(fail);
+    await circuit.succeeded();
+    return result;
+  }
+  async function upload(request: UploadRequest): Promise<StoredObject> {
+    const { purpose, body, signal } = request;
+    const place = await quota.reserve({ purpose, sizeBytes: body.sizeBytes }, signal).catch(async (refusal: unknown) => {
+      // What an earlier attempt has left needs no room any more.
+      const left =
+        request.retried && isQuotaPassed(refusal) ? await provider.find({ ...request, sizeBytes: body.sizeBytes }, signal) : null;
+      if (left === null) throw refusal;
+      return left;
+    });
+    if ('id' in place) return place;
     try {
-      return await breaker.execute(work);
-    } catch (error) {
-      throw explained(error);
+      const stored = await provider.upload(request);
+      place.taken();
+      return stored;
+    } finally {
+      place.release();
     }
   }
-  /** A stream that breaks off is an outage, too, although its call has ended well. */
-  async function* watched<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
+  /** A download has gone well when its last byte came. */
+  async function* watched(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     try {
-      yield* items;
+      yield* chunks;
     } catch (error) {
-      await breaker.execute(() => Promise.reject(error)).catch(() => undefined);
-      throw explained(error);
+      await fail(error);
     }
+    await circuit.succeeded();
   }
 
   return {
@@ -102,35 +102,33 @@ export function guarded(provider: Provider, { failures, openMs, onChange, onNear
       surplus += 1;
     },
     idOf: provider.idOf,
-    check: (signal) => run(() => provider.check(signal)),
-    info: (id, signal) => run(() => provider.info(id, signal)),
-    find: (identity, signal) => run(() => provider.find(identity, signal)),
-    async upload(request) {
-      const stored = await run(async () => {
-        await quota.admit({ purpose: request.purpose, sizeBytes: request.body.sizeBytes }, request.signal);
-        return await provider.upload(request);
-      });
-      quota.changed({ files: 1, bytes: stored.sizeBytes, purpose: stored.purpose ?? request.purpose });
-      return stored;
-    },
+    check: (signal) => run(signal, () => provider.check(signal)),
+    info: (id, signal) => run(signal, () => provider.info(id, signal)),
+    find: (identity, signal) => run(signal, () => provider.find(identity, signal)),
+    upload: (request) => run(request.signal, () => upload(request)),
     async delete(id, signal) {
-      const deleted = await run(() => provider.delete(id, signal));
-      // Of which purpose and size is not known any more: the next count tells.
-      if (deleted) quota.changed({ files: -1, bytes: 0, purpose: null });
+      const deleted = await run(signal, () => provider.delete(id, signal));
+      if (deleted) quota.removed();
       return deleted;
     },
-    async download(id, options): Promise<Download> {
-      const download = await run(() => provider.download(id, options));
+    async download(id, options) {
+      await circuit.enter(options.signal);
+      const download = await provider.download(id, options).catch(fail);
       return { ...download, chunks: watched(download.chunks) };
     },
     async *list(options) {
-      if (breaker.state === CircuitState.Open) await run(() => Promise.reject(new Error('the circuit is open')));
-      yield* watched(provider.list(options));
+      const pages = provider.list(options)[Symbol.asyncIterator]();
+      try {
+        for (;;) {
+          const page = await run(options.signal, () => pages.next());
+          if (page.done === true) return;
+          yield page.value;
+        }
+      } finally {
+        await pages.return?.();
+      }
     },
   };
 }
 
-function circuitOf(state: CircuitState): Circuit {
-  if (state === CircuitState.HalfOpen) return 'half_open';
-  return state === CircuitState.Closed ? 'closed' : 'open';
-}
+const isQuotaPassed = (error: unknown) => error instanceof FileManagementError && error.code === 'quota_exceeded';

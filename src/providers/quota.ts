@@ -1,16 +1,27 @@
 import { type Held, hasQuota, NEARLY_FULL, NOTHING_HELD, type QuotaUse, quotaRefusal, quotaUses, withChange } from '../domain/quota.ts';
 import type { Provider } from './provider.ts';
+import { sharedCall } from './shared-call.ts';
 
 /** An account is counted again after this, because others use it too. */
 const FRESH_MS = 60_000;
+/** Nothing is refused by an older count than this: somebody may have made room. */
+const FRESH_FOR_REFUSAL_MS = 5_000;
+
+/** Room for one file. */
+export interface Reservation {
+  /** The file is there. */
+  taken(): void;
+  /** Nothing more will come of it. Idempotent. */
+  release(): void;
+}
 
 export interface QuotaWatch {
   /** What the account holds now: counted from the provider's own list, kept for a minute. Null where no limit is documented. */
   held(signal: AbortSignal): Promise<Held | null>;
-  /** Throws UploadError `quota_exceeded` where this file would pass a limit. */
-  admit(file: { purpose: string; sizeBytes: number }, signal: AbortSignal): Promise<void>;
-  /** Files that this process has added (or, with negative numbers, removed). */
-  changed(change: { files: number; bytes: number; purpose: string | null }): void;
+  /** Throws UploadError `quota_exceeded` where this file would pass a limit, together with those that are on their way. */
+  reserve(file: { purpose: string; sizeBytes: number }, signal: AbortSignal): Promise<Reservation>;
+  /** This process has deleted a file, of which purpose and size are not known any more. */
+  removed(): void;
 }
 
 export interface QuotaOptions {
@@ -24,11 +35,12 @@ export interface QuotaOptions {
 export function watchQuota({ provider, onNearlyFull, now = Date.now }: QuotaOptions): QuotaWatch {
   const { name, capabilities } = provider;
   const limited = hasQuota(capabilities);
+  const underWay = new Set<{ purpose: string; sizeBytes: number }>();
   let counted: { held: Held; atMs: number } | null = null;
-  let counting: Promise<Held> | null = null;
   const told = new Set<string>();
 
-  function watch(held: Held): Held {
+  function keep(held: Held, atMs: number): Held {
+    counted = { held, atMs };
     for (const use of quotaUses(capabilities, held)) {
       const key = `${use.kind} ${use.purpose}`;
       if (use.used < NEARLY_FULL * use.limit) told.delete(key);
@@ -39,31 +51,42 @@ export function watchQuota({ provider, onNearlyFull, now = Date.now }: QuotaOpti
     }
     return held;
   }
-  async function count(signal: AbortSignal): Promise<Held> {
+  const count = sharedCall(async (signal) => {
     let held = NOTHING_HELD;
     for await (const { objects } of provider.list({ signal }))
       for (const { sizeBytes, purpose } of objects) held = withChange(held, { files: 1, bytes: sizeBytes, purpose });
-    counted = { held, atMs: now() };
-    return watch(held);
+    return keep(held, now());
+  });
+  const isFresh = (forMs: number) => counted !== null && now() - counted.atMs < forMs;
+  const known = async (signal: AbortSignal, forMs: number): Promise<Held> =>
+    counted !== null && isFresh(forMs) ? counted.held : await count(signal);
+  function refusalOf(held: Held, file: { purpose: string; sizeBytes: number }) {
+    let all = held;
+    for (const { sizeBytes, purpose } of underWay) all = withChange(all, { files: 1, bytes: sizeBytes, purpose });
+    return quotaRefusal(name, capabilities, all, file);
   }
-  async function held(signal: AbortSignal): Promise<Held | null> {
-    if (!limited) return null;
-    if (counted !== null && now() - counted.atMs < FRESH_MS) return counted.held;
-    // Several uploads at once share one count.
-    counting ??= count(signal).finally(() => {
-      counting = null;
-    });
-    return await counting;
-  }
+
   return {
-    held,
-    async admit(file, signal) {
-      const known = await held(signal);
-      const refusal = known === null ? null : quotaRefusal(name, capabilities, known, file);
-      if (refusal !== null) throw refusal;
+    held: async (signal) => (limited ? await known(signal, FRESH_MS) : null),
+    async reserve(file, signal) {
+      const place = { ...file };
+      if (limited) {
+        const refused = refusalOf(await known(signal, FRESH_MS), file);
+        const refusal = refused === null ? null : refusalOf(await known(signal, FRESH_FOR_REFUSAL_MS), file);
+        if (refusal !== null) throw refusal;
+        underWay.add(place);
+      }
+      return {
+        taken() {
+          if (!underWay.delete(place) || counted === null) return;
+          keep(withChange(counted.held, { files: 1, bytes: file.sizeBytes, purpose: file.purpose }), counted.atMs);
+        },
+        release: () => void underWay.delete(place),
+      };
     },
-    changed(change) {
-      if (counted !== null) counted = { ...counted, held: watch(withChange(counted.held, change)) };
+    removed() {
+      // How much room that made is seen at the next count, which comes before a refusal.
+      if (counted !== null) counted = { held: counted.held, atMs: Math.min(counted.atMs, now() - FRESH_FOR_REFUSAL_MS) };
     },
   };
 }
