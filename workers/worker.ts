@@ -7,6 +7,7 @@ import { connectionOptions, connectTemporal } from '../src/client/connect.ts';
 import { uploadsPerSecond } from '../src/client/settings.ts';
 import type { Config } from '../src/config/index.ts';
 import { messageOf } from '../src/domain/errors.ts';
+import { createHashCache } from '../src/manager/hash-cache.ts';
 import { connectStores } from '../src/manager/stores.ts';
 import { createUploadSteps } from '../src/manager/upload-steps.ts';
 import { openSource } from '../src/sources/open.ts';
@@ -22,9 +23,13 @@ export interface RunningWorker {
   close(): Promise<void>;
 }
 
+/** Hashes to remember, some hundred bytes each. */
+const HASHES = 10_000;
+
 /**
  * Puts everything together: the configuration's providers and ledger behind the activities, the workflows' bundle, the connections.
- * Beside the worker of the task queue there is one for each provider that has a rate, which all workers of its queue share.
+ * Beside the worker of the task queue there is one for each provider's queue. A rate of it is shared by all workers; without one it
+ * is served all the same, because uploads that were started while there was a rate still wait in it.
  */
 export async function createWorker(config: Config, log: Logger): Promise<RunningWorker> {
   const { ledger, rollouts, provider, providers } = connectStores(config, {
@@ -38,11 +43,14 @@ export async function createWorker(config: Config, log: Logger): Promise<Running
     ledger,
     provider,
     limits: config.files,
-    onSurplus: ({ error, ...surplus }) =>
+    hashes: createHashCache({ max: HASHES }),
+    onSurplus: ({ error, ...surplus }) => {
+      if (error === null) provider(surplus.provider).countSurplus();
       log.warn(
         error === null ? surplus : { ...surplus, error: messageOf(error) },
         error === null ? 'an object too many was deleted' : 'an object too many is left: delete it at the provider',
-      ),
+      );
+    },
   });
   const activities = createActivities({ steps, ledger, rollouts, provider, client, source: (from) => openSource(from, provider) });
   const shared: Omit<WorkerOptions, 'taskQueue'> = {
@@ -62,14 +70,14 @@ export async function createWorker(config: Config, log: Logger): Promise<Running
     maxConcurrentLocalActivityExecutions: config.worker.maxConcurrentActivities,
     stickyQueueScheduleToStartTimeout: '2 seconds',
   });
-  const rated = await Promise.all(
-    providers.all().flatMap(({ name }) => {
+  const ofProviders = await Promise.all(
+    providers.all().map(({ name }) => {
       const rate = uploadsPerSecond(config.providers, name);
       const taskQueue = providerQueue(config.temporal.taskQueue, name);
-      return rate === null ? [] : [Worker.create({ ...shared, taskQueue, maxTaskQueueActivitiesPerSecond: rate })];
+      return Worker.create({ ...shared, taskQueue, ...(rate === null ? {} : { maxTaskQueueActivitiesPerSecond: rate }) });
     }),
   );
-  const workers = [main, ...rated];
+  const workers = [main, ...ofProviders];
   const shutdown = () => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
   };

@@ -1,12 +1,13 @@
 import { choosePurpose } from '../domain/capabilities.ts';
-import { DuplicateFileError, FileNotFoundError, UploadError } from '../domain/errors.ts';
+import { DuplicateFileError, FileManagementError, FileNotFoundError, UploadError } from '../domain/errors.ts';
 import type { FileContent, FileSource, Namespace, NewReference } from '../domain/models.ts';
 import type { Claimed, Stored } from '../domain/upload-file.ts';
 import type { Claim, Ledger } from '../ledger/ledger.ts';
 import { namesByContent, type ObjectIdentity, type Provider } from '../providers/provider.ts';
-import { createFileBytes, type FileBytesDependencies, hashObject } from './file-bytes.ts';
+import { createFileBytes, hashObject } from './file-bytes.ts';
 import { mimeTypeOf } from './file-name.ts';
 import { checkExtension, checkFit, checkReadBack, type Destination, type Limits } from './fit.ts';
+import type { HashCache } from './hash-cache.ts';
 
 /** How long deleting an object too many may take. */
 const SURPLUS_MS = 30_000;
@@ -53,8 +54,8 @@ export interface UploadStepsDependencies {
   /** Throws ProviderNotFoundError. */
   provider: (name: string) => Provider;
   limits: Limits;
-  /** Instead of reading a file of this machine: a cache in front of that. */
-  hashFile?: FileBytesDependencies['hashFile'];
+  /** What files of this machine were when they were last read; absent: each is read. */
+  hashes?: HashCache;
   onSurplus?: (surplus: Surplus) => void;
 }
 
@@ -62,8 +63,8 @@ export interface UploadStepsDependencies {
 const REPLACED = new Set(['verification_failed', 'expired', 'expired_at_provider']);
 
 /** The four steps of one file over the ports: hash → dedupe (claim) → provider upload (store) → record; and verify, give up. */
-export function createUploadSteps({ ledger, provider, limits, hashFile, onSurplus }: UploadStepsDependencies) {
-  const bytes = createFileBytes({ ledger, provider, ...(hashFile === undefined ? {} : { hashFile }) });
+export function createUploadSteps({ ledger, provider, limits, hashes, onSurplus }: UploadStepsDependencies) {
+  const bytes = createFileBytes({ ledger, provider, ...(hashes === undefined ? {} : { hashFile: hashes.hash }) });
   const purposeOf = ({ provider: to, reference, fileName }: UploadTarget, sizeBytes: number): string =>
     choosePurpose(to, provider(to).capabilities, reference.purpose, { name: fileName, sizeBytes });
 
@@ -139,15 +140,20 @@ export function createUploadSteps({ ledger, provider, limits, hashFile, onSurplu
       const identity = { marker: claim.copyId, sha256, namespace: target.namespace, purpose: purposeOf(target, sizeBytes) };
       const replace = REPLACED.has(claim.lastErrorCode ?? '');
       if (replace && !namesByContent(to)) await removeDamaged(to, { ...identity, sizeBytes }, context.signal);
-      const { id, expiresAt } = await to.upload({
-        ...identity,
-        mimeType: content.mimeType,
-        body: bytes.body(source, content),
-        name: target.fileName,
-        retried: claim.attempts > 1 && !replace,
-        ...context,
-      });
-      return { id, expiresAt };
+      try {
+        const { id, expiresAt } = await to.upload({
+          ...identity,
+          mimeType: content.mimeType,
+          body: bytes.body(source, content),
+          name: target.fileName,
+          retried: claim.attempts > 1 && !replace,
+          ...context,
+        });
+        return { id, expiresAt };
+      } catch (error) {
+        if (source.kind === 'path' && error instanceof FileManagementError && error.code === 'file_changed') hashes?.forget(source.path);
+        throw error;
+      }
     },
 
     /** Marks the copy as there and the reference as held. False when the claim was lost; else the id that counts, or true. Idempotent. */

@@ -8,8 +8,10 @@ import type { FileSource, NewReference, ObjectSource, PathSource } from '../../s
 import { type Claimed, uploadFile } from '../../src/domain/upload-file.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { fileNameOf } from '../../src/manager/file-name.ts';
+import type { HashCache } from '../../src/manager/hash-cache.ts';
 import { createUploadSteps, type Surplus, type UploadTarget } from '../../src/manager/upload-steps.ts';
 import { type Provider, storedObjectOf } from '../../src/providers/provider.ts';
+import { hashFile } from '../../src/sources/local-file.ts';
 import { createMemoryLedger } from '../support/memory-ledger.ts';
 import { createMemoryProvider, type MemoryProvider } from '../support/memory-provider.ts';
 import { asOrdinaryUser } from '../support/ordinary-user.ts';
@@ -50,8 +52,9 @@ function provider(name: string): Provider {
   if (found === undefined) throw new ProviderNotFoundError('none', { code: 'provider_not_found' });
   return found;
 }
-const stepsOf = (limits: { allowedExtensions?: readonly string[] } = {}) =>
+const stepsOf = (limits: { allowedExtensions?: readonly string[] } = {}, hashes: HashCache = { hash: hashFile, forget() {} }) =>
   createUploadSteps({
+    hashes,
     ledger,
     provider,
     limits: { maxFileBytes: 100_000, allowedExtensions: null, ...limits },
@@ -328,4 +331,15 @@ describe('an upload to a vendor', () => {
       { provider: 'vendor', id: 'ours', error: { code: 'unreachable' } },
     ]);
   });
+});
+
+test('A file that is not what its remembered hash says is forgotten, read and sent as it is', async () => {
+  const source = file('a.txt', 'as it is');
+  const remembered = new Map([[source.path, { sha256: '0'.repeat(64), sizeBytes: source.sizeBytes }]]);
+  const hashes: HashCache = {
+    hash: async (asked, options) => remembered.get(asked.path) ?? (await hashFile(asked, options)),
+    forget: (path) => remembered.delete(path),
+  };
+  const result = await upload(source, 'storage', { steps: stepsOf({}, hashes) });
+  expect(storage.objects.get(result.providerFileId)?.bytes.toString()).toBe('as it is');
 });
