@@ -17,16 +17,26 @@ export interface DownloadRequest {
   timeouts: CallTimeouts;
   /** Asked only when the answer has no content-length. */
   sizeOf: () => Promise<number | null>;
+  /** False: the server gives the whole alone. What came before a break is then read again and thrown away. */
+  ranges?: boolean;
 }
 
 /**
- * A download that goes on by range where its connection broke, as often as the policy allows in all. Never gives out more or
+ * A download that goes on by range (or from the start, where there are none) where its connection broke, as often as the policy allows in all. Never gives out more or
  * fewer bytes than announced: throws a retryable DownloadError instead.
  */
 export async function resumingDownload(request: DownloadRequest): Promise<Download> {
   const { http, signal, range, retry } = request;
   if (range !== undefined && !(Number.isSafeInteger(range.first) && range.first >= 0 && range.last >= range.first))
     throw new ValidationError(`There is no range from byte ${range.first} to ${range.last}`, { code: 'range_not_satisfiable' });
+  const byRange = request.ranges !== false;
+  if (range !== undefined && !byRange)
+    throw http.failure('download', {
+      kind: 'invalid',
+      code: 'ranges_not_supported',
+      retryable: false,
+      detail: 'files are given back whole alone',
+    });
   const start = range?.first ?? 0;
   const opened = await withRetries(retry, signal, () => open(request, range && `bytes=${range.first}-${range.last}`));
   const length = opened.headers['content-length'];
@@ -57,18 +67,21 @@ export async function resumingDownload(request: DownloadRequest): Promise<Downlo
     }
   }
   async function reopen(first: number): Promise<HttpStream> {
-    const stream = await open(request, `bytes=${first}-${start + sizeBytes - 1}`).catch((error) => {
+    const stream = await open(request, byRange ? `bytes=${first}-${start + sizeBytes - 1}` : undefined).catch((error) => {
       const isEnd = error instanceof FileManagementError && error.code === 'range_not_satisfiable';
       throw isEnd ? wrongLength(http, first - start, sizeBytes) : error;
     });
-    if (stream.headers.etag !== opened.headers.etag)
+    const isOther = stream.headers.etag !== opened.headers.etag || (!byRange && stream.headers['content-length'] !== length);
+    if (isOther) {
+      stream.cancel();
       throw http.failure('download', {
         kind: 'broken',
         code: 'object_changed',
         retryable: false,
         detail: 'the object was replaced meanwhile',
       });
-    return stream;
+    }
+    return byRange ? stream : { ...stream, chunks: without(first, stream.chunks) };
   }
   return { sizeBytes, mimeType: opened.headers['content-type'] ?? null, chunks: chunks() };
 }
@@ -87,6 +100,16 @@ async function open({ http, path, signal, timeouts }: DownloadRequest, range: st
     });
   }
   return stream;
+}
+
+/** All but the first bytes. */
+async function* without(bytes: number, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let left = bytes;
+  for await (const chunk of chunks) {
+    const piece = chunk.subarray(left);
+    left = Math.max(0, left - chunk.byteLength);
+    if (piece.byteLength > 0) yield piece;
+  }
 }
 
 function wrongLength(http: Transport, received: number, announced: number): FileManagementError {

@@ -23,7 +23,7 @@ export async function uploadForm<T>(
   const type = mimeType.split(';')[0] ?? 'application/octet-stream';
   const form = multipartForm(fields, { field: 'file', filename, mimeType: type, sizeBytes: body.sizeBytes });
   try {
-    return await http.json<T>({
+    const { text } = await http.call({
       operation: 'upload',
       method: 'POST',
       path,
@@ -32,7 +32,17 @@ export async function uploadForm<T>(
       signal,
       limits: transferLimits(timeouts, body.sizeBytes),
     });
+    return parsed<T>(http, text);
   } finally {
     reader.close();
+  }
+}
+
+/** The server has acted, and its answer cannot be read: like a lost one. */
+export function parsed<T>(http: Pick<Http, 'failure'>, text: string): T {
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    throw http.failure('upload', { kind: 'broken', code: 'unexpected_answer', retryable: true, detail: 'the answer is no JSON' });
   }
 }

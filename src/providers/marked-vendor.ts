@@ -40,6 +40,8 @@ export interface MarkedVendor extends VendorOptions {
   calls: VendorCalls;
   /** Whether a text can be one of the vendor's ids. */
   isId: RegExp;
+  /** Extensions that the vendor knows by another word for the same. */
+  extensions?: Readonly<Record<string, string>>;
 }
 
 /** Two keys are two accounts, and neither is told. */
@@ -58,19 +60,8 @@ export function createMarkedVendor(vendor: MarkedVendor): Provider {
     throw new ValidationError(`${JSON.stringify(id)} is no id of a file at ${name}`, { code: 'invalid_id', provider: name });
   };
 
-  async function* list(after: string | null, signal: AbortSignal): AsyncGenerator<StoredPage> {
-    const given = new Set<string>();
-    for (let at = after; ; ) {
-      const page = await withRetries(retry, signal, () => calls.page(at, signal));
-      const objects = page.objects.filter(({ id }) => !given.has(id));
-      for (const { id } of objects) given.add(id);
-      // A page without anything new would be followed by itself for ever.
-      const next = objects.length > 0 && page.next !== at ? page.next : null;
-      if (objects.length > 0) yield { objects, next };
-      if (next === null) return;
-      at = next;
-    }
-  }
+  const list = (after: string | null, signal: AbortSignal) =>
+    eachPage(after, (at) => withRetries(retry, signal, () => calls.page(at, signal)));
   async function marked({ marker, sizeBytes, sha256 }: ObjectIdentity, signal: AbortSignal): Promise<StoredObject[]> {
     const found: StoredObject[] = [];
     for await (const { objects } of list(null, signal))
@@ -106,7 +97,16 @@ export function createMarkedVendor(vendor: MarkedVendor): Provider {
       const refusal = refusalOf(name, capabilities, purpose, file);
       if (refusal !== null) throw refusal;
       const onProgress = throttledProgress(request.onProgress);
-      const filename = markedName(request.name, marker, extensionOf(request.name));
+      const extension = extensionOf(request.name);
+      const filename = markedName(request.name, marker, vendor.extensions?.[extension] ?? extension);
+      // An attempt goes on where the one before it stopped.
+      const resumable: UploadRequest = {
+        ...request,
+        onCheckpoint(checkpoint) {
+          resumable.checkpoint = checkpoint;
+          request.onCheckpoint?.(checkpoint);
+        },
+      };
       const transfer: RetryPolicy = { ...retry, budgetMs: transferLimits(timeouts, sizeBytes).totalMs };
       const identity = { marker, sha256, sizeBytes, namespace, purpose };
       const stored = await createOnce({
@@ -115,7 +115,7 @@ export function createMarkedVendor(vendor: MarkedVendor): Provider {
         retried: request.retried,
         find: () => marked(identity, signal),
         async create() {
-          const made = await calls.create({ request, purpose, filename, onProgress });
+          const made = await calls.create({ request: resumable, purpose, filename, onProgress });
           const { id } = made;
           if (isWhole(made, identity)) return made;
           throw await sizeMismatch(made, identity, http.failure, () => remove(id, signal));
@@ -141,6 +141,21 @@ export function createMarkedVendor(vendor: MarkedVendor): Provider {
       }
     },
   };
+}
+
+/** Page after page from `after` on, whatever the vendor does: nothing twice, and an end. */
+export async function* eachPage(after: string | null, pageAt: (after: string | null) => Promise<StoredPage>): AsyncGenerator<StoredPage> {
+  const given = new Set<string>();
+  for (let at = after; ; ) {
+    const page = await pageAt(at);
+    const objects = page.objects.filter(({ id }) => !given.has(id));
+    for (const { id } of objects) given.add(id);
+    // A page without anything new would be followed by itself for ever.
+    const next = objects.length > 0 && page.next !== at ? page.next : null;
+    if (objects.length > 0) yield { objects, next };
+    if (next === null) return;
+    at = next;
+  }
 }
 
 /** What a vendor without downloads says to one. */
