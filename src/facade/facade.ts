@@ -121,7 +121,8 @@ export function createFacade(options: FacadeOptions) {
     } catch (error) {
       if (!options.fallback || context.signal.aborted || isCallersFault(error)) throw error;
       options.onTrouble?.(error);
-      return { stored: await work(legacy), servedBy: 'legacy', fallback: true };
+      // Counted there, too: legacy is still in use.
+      return { stored: await counted('legacy', step, context, () => work(legacy)), servedBy: 'legacy', fallback: true };
     }
   }
 

@@ -52,11 +52,14 @@ describe('An upload through the facade', () => {
     expect(await facade().upload(hello, KIMI)).toMatchObject({ servedBy: 'legacy' });
   });
 
-  test('is answered by legacy when unified fails, as a success, and counts against unified alone', async () => {
+  test('is answered by legacy when unified fails, as a success, and counts against unified', async () => {
     unified.failing = outage;
     const file = await facade().upload(hello, KIMI);
     expect(file).toMatchObject({ servedBy: 'legacy', fallback: true, sizeBytes: 5 });
-    expect(seen).toMatchObject([{ arm: 'unified', code: 'unavailable' }]);
+    expect(seen).toMatchObject([
+      { arm: 'unified', code: 'unavailable' },
+      { arm: 'legacy', code: null },
+    ]);
   });
 
   test('fails as unified did where fallback is off', async () => {
