@@ -28,7 +28,7 @@ export async function upload(input: UploadInput): Promise<UploadResult> {
 function stepsOf(input: UploadInput): UploadSteps {
   const brief = proxyActivities<Activities>(small(input.settings));
   const bytes = proxyActivities<Activities>(transfer(input.settings, input.source.sizeBytes));
-  const sending = proxyActivities<Activities>(onProviderQueue(input.settings, transfer(input.settings, input.source.sizeBytes)));
+  const atProvider = proxyActivities<Activities>(onProviderQueue(input.settings, transfer(input.settings, input.source.sizeBytes)));
   return translated({
     hash: () => bytes.hashFile(input),
     claim: async (content) => {
@@ -39,14 +39,14 @@ function stepsOf(input: UploadInput): UploadSteps {
       );
       return claim.outcome === 'busy' ? await waiting.awaitClaim(input, content) : claim;
     },
-    store: (content, claim) => sending.storeContent(input, content, claim),
+    store: (content, claim) => atProvider.storeContent(input, content, claim),
     record: (claim, { id, expiresAt }) =>
       localFirst(
         // The object is there: whoever cancels now gets a file, not an object that nobody knows of.
         () => CancellationScope.nonCancellable(() => local.recordUpload(input, claim, id, expiresAt)),
         () => brief.recordUpload(input, claim, id, expiresAt),
       ),
-    verify: (content, claim, id) => bytes.verifyCopy(input, content, claim, id),
+    verify: (content, claim, id) => atProvider.verifyCopy(input, content, claim, id),
     // Once: where the ledger is away, the lease ends by itself, and nobody waits for a cancellation.
     giveUp: (claim, code) => CancellationScope.nonCancellable(() => local.giveUpClaim(input, claim, code)).catch(() => undefined),
   });

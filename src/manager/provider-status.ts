@@ -16,6 +16,7 @@ export interface ProviderStatus {
   trouble: { code: string; message: string } | null;
   /** The worst that was reported by a process of the last minutes. */
   circuit: Circuit;
+  /** Of the last day. */
   lastError: { code: string; message: string; at: string } | null;
   /** Every documented limit of the account; null where it could not be counted, empty where none is documented. */
   quota: QuotaUse[] | null;
@@ -24,7 +25,7 @@ export interface ProviderStatus {
   capabilities: Capabilities;
 }
 
-/** A report of a process that has said nothing for so long is no news any more: it has ended, or has had no trouble. */
+/** A circuit of a process that has said nothing for so long is no news any more: it has ended, or has had no trouble. */
 const FRESH_MS = 10 * 60_000;
 const WORST: readonly Circuit[] = ['closed', 'half_open', 'open'];
 
@@ -55,9 +56,8 @@ async function statusOf(
   { signal, ask, now = Date.now }: StatusOptions,
 ): Promise<ProviderStatus> {
   const { name, account, capabilities } = provider;
-  const reports = states.filter(
-    (state) => state.provider === name && state.account === account && now() - Date.parse(state.updatedAt) < FRESH_MS,
-  );
+  const reports = states.filter((state) => state.provider === name && state.account === account);
+  const fresh = reports.filter(({ updatedAt }) => now() - Date.parse(updatedAt) < FRESH_MS);
   const usage = await ledger.usage(name, account);
   const trouble = ask ? await troubleOf(provider, signal) : null;
   return {
@@ -65,7 +65,7 @@ async function statusOf(
     account,
     available: ask ? trouble === null : null,
     trouble,
-    circuit: reports.reduce<Circuit>((worst, { circuit }) => (WORST.indexOf(circuit) > WORST.indexOf(worst) ? circuit : worst), 'closed'),
+    circuit: fresh.reduce<Circuit>((worst, { circuit }) => (WORST.indexOf(circuit) > WORST.indexOf(worst) ? circuit : worst), 'closed'),
     lastError: latestError(reports),
     quota: await quotaOf(provider, ask && trouble === null, signal),
     ours: usage.reduce((sum, { files, bytes }) => ({ files: sum.files + files, bytes: sum.bytes + bytes }), { files: 0, bytes: 0 }),
