@@ -1,6 +1,9 @@
 import type { Config } from '../config/index.ts';
 import { createAnthropic } from '../providers/anthropic.ts';
 import { createGemini } from '../providers/gemini.ts';
+import { createGlm } from '../providers/glm.ts';
+import { createKimi } from '../providers/kimi.ts';
+import { createOpenAi } from '../providers/openai.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { Unconfigured } from '../providers/registry.ts';
 import { createS3 } from '../providers/s3.ts';
@@ -37,6 +40,9 @@ function keyed(
 const VENDORS: readonly Vendor[] = [
   keyed('anthropic', createAnthropic),
   keyed('gemini', createGemini),
+  keyed('glm', createGlm),
+  keyed('kimi', createKimi),
+  keyed('openai', createOpenAi),
   {
     name: 's3',
     variable: 'S3_BUCKET',
