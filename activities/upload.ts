@@ -136,6 +136,7 @@ function targetOf(input: UploadInput): UploadTarget {
     idempotencyKey: `${input.idempotencyKey} ${activityInfo().workflowExecution?.runId}`,
     leaseSeconds: input.settings.leaseSeconds,
     onDuplicate: input.onDuplicate,
+    ...(input.replaces === undefined ? {} : { replaces: input.replaces }),
   };
 }
 

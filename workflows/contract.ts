@@ -1,8 +1,9 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { defineQuery, defineSignal } from '@temporalio/workflow';
 import type { MigrationState } from '../src/domain/migration.ts';
-import type { FileOperationResult, FileSource, Namespace, NewReference, Verification } from '../src/domain/models.ts';
+import type { FileOperationResult, Verification } from '../src/domain/models.ts';
 import type { RolloutPlan, RolloutState } from '../src/domain/rollout.ts';
+import type { UploadOrder } from '../src/domain/upload-order.ts';
 
 /**
  * The one place of names: what starts, signals, queries and reads workflows agrees here with what runs them. Types of the schemas
@@ -46,15 +47,7 @@ export interface UploadSettings {
 /** Each provider that has a rate has a queue of its own. */
 export const providerQueue = (taskQueue: string, provider: string) => `${taskQueue}-${provider}`;
 
-export interface UploadInput {
-  idempotencyKey: string;
-  source: FileSource;
-  provider: string;
-  namespace: Namespace;
-  reference: NewReference;
-  verify: Verification;
-  /** Whether a content that is there already is the answer, or an error. */
-  onDuplicate: 'reuse' | 'error';
+export interface UploadInput extends UploadOrder {
   settings: UploadSettings;
 }
 export type UploadResult = FileOperationResult;

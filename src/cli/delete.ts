@@ -2,10 +2,10 @@ import type { Command } from 'commander';
 import { countOf, printable } from '../domain/format.ts';
 import type { FileRecord, FileReference } from '../domain/models.ts';
 import { type Deleted, deleteFile } from '../manager/delete.ts';
+import { findFile } from '../manager/find-file.ts';
 import { confirmed } from './confirm.ts';
 import type { CommandContext } from './context.ts';
 import { UsageError } from './errors.ts';
-import { findFile } from './find-file.ts';
 import { collect } from './options.ts';
 
 interface DeleteOptions {

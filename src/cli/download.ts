@@ -6,10 +6,10 @@ import { DownloadError, ValidationError } from '../domain/errors.ts';
 import { formatBytes, printable } from '../domain/format.ts';
 import type { FileRecord } from '../domain/models.ts';
 import { downloadFile, locate } from '../manager/download.ts';
+import { findFile } from '../manager/find-file.ts';
 import type { Stores } from '../manager/stores.ts';
 import type { CommandContext } from './context.ts';
 import { UsageError } from './errors.ts';
-import { findFile } from './find-file.ts';
 
 interface DownloadOptions {
   output?: string;

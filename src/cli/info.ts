@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { countOf, formatBytes, printable } from '../domain/format.ts';
+import { findFile } from '../manager/find-file.ts';
 import type { CommandContext } from './context.ts';
-import { findFile } from './find-file.ts';
 
 export function registerInfo(program: Command, context: CommandContext): void {
   const { output } = context;

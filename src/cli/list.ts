@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { formatBytes } from '../domain/format.ts';
 import type { FileListing } from '../ledger/ledger.ts';
+import { allFiles } from '../manager/find-file.ts';
 import type { CommandContext } from './context.ts';
-import { allFiles } from './find-file.ts';
 import { wholeNumber } from './options.ts';
 
 const SCREEN = 200;

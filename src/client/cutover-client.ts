@@ -30,11 +30,12 @@ import {
 import type { Config } from '../config/index.ts';
 import { type ErrorJson, errorFromJson, FileManagementError, FileNotFoundError, messageOf, ValidationError } from '../domain/errors.ts';
 import type { MigrationState } from '../domain/migration.ts';
+import type { UploadOrder } from '../domain/upload-order.ts';
 import { connectTemporal, unreachable } from './connect.ts';
 import { createRolloutClient } from './rollout-client.ts';
 import { uploadSettings } from './settings.ts';
 
-export type NewUpload = Omit<UploadInput, 'settings'>;
+export type NewUpload = UploadOrder;
 export type NewMigration = Pick<MigrateInput, 'source' | 'provider' | 'concurrency' | 'verify'> & { migrationId?: string };
 
 /** For people: what a migration reads. */
@@ -98,6 +99,7 @@ export function createClient(client: Client, config: ClientConfig, closed?: Abor
           workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
           taskQueue,
           staticSummary: upload.reference.name.slice(0, 200),
+          ...(upload.operationId === undefined ? {} : { memo: { operationId: upload.operationId } }),
           args: [{ ...upload, settings: uploadSettings(config, upload.provider) } satisfies UploadInput],
         }),
       );

@@ -2,7 +2,8 @@ import { choosePurpose } from '../domain/capabilities.ts';
 import { DuplicateFileError, FileManagementError, FileNotFoundError, UploadError } from '../domain/errors.ts';
 import type { FileContent, FileSource, Namespace, NewReference } from '../domain/models.ts';
 import type { Claimed, Stored } from '../domain/upload-file.ts';
-import type { Claim, Ledger } from '../ledger/ledger.ts';
+import type { UploadOrder } from '../domain/upload-order.ts';
+import type { Claim, ClaimRequest, Ledger } from '../ledger/ledger.ts';
 import { namesByContent, type ObjectIdentity, type Provider } from '../providers/provider.ts';
 import { createFileBytes, hashObject } from './file-bytes.ts';
 import { mimeTypeOf } from './file-name.ts';
@@ -26,6 +27,7 @@ export interface UploadTarget {
   leaseSeconds: number;
   /** Whether a content that is there already is the answer, or an error. */
   onDuplicate: 'reuse' | 'error';
+  replaces?: UploadOrder['replaces'];
 }
 
 /** What a step may use of its surroundings. */
@@ -60,7 +62,7 @@ export interface UploadStepsDependencies {
 }
 
 /** The codes under which what is at the provider must be replaced, not taken. */
-const REPLACED = new Set(['verification_failed', 'expired', 'expired_at_provider']);
+const REPLACED = new Set(['verification_failed', 'gone', 'expired', 'expired_at_provider']);
 
 /** The four steps of one file over the ports: hash → dedupe (claim) → provider upload (store) → record; and verify, give up. */
 export function createUploadSteps({ ledger, provider, limits, hashes, onSurplus }: UploadStepsDependencies) {
@@ -105,7 +107,7 @@ export function createUploadSteps({ ledger, provider, limits, hashes, onSurplus 
     /** Asks the database who is to send this content. Throws DuplicateFileError where duplicates are not to be reused. */
     async claim(content: FileContent, target: UploadTarget): Promise<Claimed | Busy> {
       const { name, account } = provider(target.provider);
-      const claim = await ledger.claim({
+      const request: ClaimRequest = {
         provider: name,
         account,
         purpose: purposeOf(target, content.sizeBytes),
@@ -115,7 +117,14 @@ export function createUploadSteps({ ledger, provider, limits, hashes, onSurplus 
         owner: target.owner,
         idempotencyKey: target.idempotencyKey,
         leaseSeconds: target.leaseSeconds,
-      });
+      };
+      let claim = await ledger.claim(request);
+      const dead = claim.outcome === 'completed' && claim.providerFileId === target.replaces?.providerFileId;
+      // Where ids follow from the content, the one that we have just made has the same.
+      if (dead && claim.idempotencyKey !== target.idempotencyKey) {
+        await ledger.invalidate(claim.copyId, target.replaces.code);
+        claim = await ledger.claim(request);
+      }
       if (claim.outcome !== 'completed') return claim;
       const { idempotencyKey, ...completed } = claim;
       const byUs = idempotencyKey === target.idempotencyKey;

@@ -18,22 +18,26 @@ export async function* allFiles(ledger: Pick<Ledger, 'list'>, limit = Number.POS
   }
 }
 
+type Finds = Pick<Ledger, 'file' | 'fileByHash' | 'filesByName' | 'resolveId'>;
+
 /**
- * The file that a person means by its id, its SHA-256 or a name that somebody gave it.
+ * The file that a person means by its id, its SHA-256, a name that somebody gave it, or what it was called before it moved.
  * @throws FileNotFoundError; ValidationError when several files have the name.
  */
-export async function findFile(ledger: Pick<Ledger, 'file' | 'fileByHash' | 'filesByName'>, given: string): Promise<FileRecord> {
+export async function findFile(ledger: Finds, given: string): Promise<FileRecord> {
   const exact = await findExactly(ledger, given);
   if (exact !== null) return exact;
   const named = await ledger.filesByName(given, 11);
   const [first, ...others] = named;
-  if (first === undefined)
+  if (first === undefined) {
+    const moved = await ledger.resolveId(given);
+    const file = moved === null ? null : await ledger.file(moved.fileId);
+    if (file !== null) return file;
     throw new FileNotFoundError(
-      `The ledger knows no file ${printable(given)} (looked for an id, a SHA-256 and a name). See them with: npx cutover list`,
-      {
-        code: 'file_not_found',
-      },
+      `The ledger knows no file ${printable(given)} (looked for an id, a SHA-256, a name and an old id). See them with: npx cutover list`,
+      { code: 'file_not_found' },
     );
+  }
   if (others.length > 0)
     throw new ValidationError(
       `Several files are named ${printable(given)}; say which by its id:\n${named
@@ -47,7 +51,7 @@ export async function findFile(ledger: Pick<Ledger, 'file' | 'fileByHash' | 'fil
   return first;
 }
 
-async function findExactly(ledger: Pick<Ledger, 'file' | 'fileByHash'>, given: string): Promise<FileRecord | null> {
+async function findExactly(ledger: Finds, given: string): Promise<FileRecord | null> {
   if (FileId.safeParse(given).success) return await ledger.file(given);
   const hash = given.toLowerCase();
   return Sha256.safeParse(hash).success ? await ledger.fileByHash(hash) : null;

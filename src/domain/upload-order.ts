@@ -1,0 +1,17 @@
+import type { FileSource, Namespace, NewReference, Verification } from './models.ts';
+
+/** What a caller asks for with one upload, before the operator's settings are added. */
+export interface UploadOrder {
+  idempotencyKey: string;
+  source: FileSource;
+  provider: string;
+  namespace: Namespace;
+  reference: NewReference;
+  verify: Verification;
+  /** Whether a content that is there already is the answer, or an error. */
+  onDuplicate: 'reuse' | 'error';
+  /** In logs and in Temporal's UI; absent: nobody follows it. */
+  operationId?: string;
+  /** An object that no longer does: a copy that stands on it is made again. `code` says why, to the ledger. */
+  replaces?: { providerFileId: string; code: string };
+}
