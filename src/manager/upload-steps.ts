@@ -64,6 +64,10 @@ export interface UploadStepsDependencies {
 /** The codes under which what is at the provider must be replaced, not taken. */
 const REPLACED = new Set(['verification_failed', 'gone', 'expired', 'expired_at_provider']);
 
+/** Where ids follow from the content, the one that we have just made has the same. */
+const isReplaced = ({ providerFileId, idempotencyKey }: Claim & { outcome: 'completed' }, target: UploadTarget): boolean =>
+  providerFileId === target.replaces?.providerFileId && idempotencyKey !== target.idempotencyKey;
+
 /** The four steps of one file over the ports: hash → dedupe (claim) → provider upload (store) → record; and verify, give up. */
 export function createUploadSteps({ ledger, provider, limits, hashes, onSurplus }: UploadStepsDependencies) {
   const bytes = createFileBytes({ ledger, provider, ...(hashes === undefined ? {} : { hashFile: hashes.hash }) });
@@ -119,10 +123,8 @@ export function createUploadSteps({ ledger, provider, limits, hashes, onSurplus 
         leaseSeconds: target.leaseSeconds,
       };
       let claim = await ledger.claim(request);
-      const dead = claim.outcome === 'completed' && claim.providerFileId === target.replaces?.providerFileId;
-      // Where ids follow from the content, the one that we have just made has the same.
-      if (dead && claim.idempotencyKey !== target.idempotencyKey) {
-        await ledger.invalidate(claim.copyId, target.replaces.code);
+      if (claim.outcome === 'completed' && isReplaced(claim, target)) {
+        await ledger.invalidate(claim.copyId, target.replaces?.code ?? 'replaced');
         claim = await ledger.claim(request);
       }
       if (claim.outcome !== 'completed') return claim;
