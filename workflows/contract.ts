@@ -70,6 +70,8 @@ export interface MigrateInput {
   /** Uploads at once. */
   concurrency: number;
   verify: Verification;
+  /** The provider's own word, or what the files are for; `storage` where absent. */
+  purpose?: string;
   settings: UploadSettings;
   /** Files started in one run of the workflow before it continues as new. */
   filesPerRun: number;

@@ -125,7 +125,12 @@ export async function migrate(input: MigrateInput): Promise<MigrationState> {
     ]);
     show({});
     if (input.state === undefined) {
-      await checks.checkMigration({ source: input.source, provider: input.provider, verify: input.verify });
+      await checks.checkMigration({
+        source: input.source,
+        provider: input.provider,
+        verify: input.verify,
+        ...(input.purpose === undefined ? {} : { purpose: input.purpose }),
+      });
       if (!paused && !stopping) show({ phase: 'copying' });
     }
     for (const file of state.carried) window.adopt(file);

@@ -109,7 +109,11 @@ export function uploadWindow(input: MigrateInput, onEnd: (item: MigrationItem) =
   };
 }
 
-function uploadInput({ migrationId, provider, verify, settings }: MigrateInput, file: SourceItem, source: FileSource): UploadInput {
+function uploadInput(
+  { migrationId, provider, verify, settings, purpose = 'storage' }: MigrateInput,
+  file: SourceItem,
+  source: FileSource,
+): UploadInput {
   return {
     idempotencyKey: `${migrationId}:${file.key}`,
     source,
@@ -120,7 +124,7 @@ function uploadInput({ migrationId, provider, verify, settings }: MigrateInput, 
       name: file.path,
       tool: 'migrate',
       userId: null,
-      purpose: 'storage',
+      purpose,
       context: null,
       tags: [],
       keep: 'keep',

@@ -33,6 +33,7 @@ export async function runDemo(context: CommandContext, given: string | undefined
   try {
     const code = await runMigrate({ ...context, config: () => config, services: () => services }, folder, {
       to: 'supabase',
+      purpose: 'storage',
       concurrency: 50,
       verify: 'stored',
     });

@@ -11,7 +11,7 @@ import { writeReport } from './report.ts';
 export async function dryRun(
   context: CommandContext,
   source: Source,
-  { to, report, json }: { to: string; report: string | null; json: boolean },
+  { to, purpose, report, json }: { to: string; purpose: string; report: string | null; json: boolean },
 ): Promise<number> {
   const { output, signal } = context;
   const { ledger, provider } = await context.services().stores();
@@ -19,7 +19,7 @@ export async function dryRun(
   const bytes = { ...counts };
   async function* items(): AsyncGenerator<MigrationItem> {
     const steps = createUploadSteps({ ledger, provider, limits: context.config().files });
-    for await (const page of planMigration(source, to, { ledger, provider, steps }, signal))
+    for await (const page of planMigration(source, to, { ledger, provider, steps, purpose }, signal))
       for (const item of page) {
         counts[item.status] += 1;
         bytes[item.status] += item.sizeBytes;

@@ -17,6 +17,7 @@ import { checkReport } from './report.ts';
 export interface MigrateOptions {
   to: string;
   concurrency: number;
+  purpose: string;
   dryRun?: boolean;
   preflight?: boolean;
   verify?: Exclude<Verification, 'none'>;
@@ -37,6 +38,11 @@ export function registerMigrate(program: Command, context: CommandContext, exit:
       'a folder; a manifest: .csv with a header, .jsonl or .ndjson; or provider:NAME[/BUCKET[/FOLDER]] (a folder named like a subcommand: ./status)',
     )
     .addOption(toOption())
+    .option(
+      '--purpose <purpose>',
+      "what the files are for: a provider's own word, or storage, extract, vision, batch, code, voice",
+      'storage',
+    )
     .option('--concurrency <n>', 'files at once', wholeNumber(1, 500), 50)
     .option('--dry-run', 'say what would be moved: read every file, start nothing and change nothing')
     .option('--preflight', 'say what will not fit and how long it will take: read no file, start nothing')
@@ -57,16 +63,16 @@ export async function runMigrate(context: CommandContext, given: string | undefi
   if (report !== null) await checkReport(report);
   if (options.attach !== undefined) return await collectOutcome(context, options.attach, { report, json: options.json ?? false });
 
-  const { to, verify = 'none', json = false } = options;
+  const { to, verify = 'none', purpose, json = false } = options;
   const source = await sourceOf(given ?? '', context.source.cwd);
   const { openSource } = await import('../sources/open.ts');
   const stores = await storesKnownHere(context, options);
-  if (stores !== null) refuseMigration({ source, provider: to, verify }, stores.provider);
+  if (stores !== null) refuseMigration({ source, provider: to, verify, purpose }, stores.provider);
   // An account can be listed only from where its key is known.
   const listing = stores === null && source.kind === 'provider' ? null : openSource(source, (name) => known(stores).provider(name));
   await listing?.check(context.signal);
-  if (listing !== null && options.dryRun === true) return await dryRun(context, listing, { to, report, json });
-  if (listing !== null && options.preflight === true) return await preflight(context, listing, { source, to, json });
+  if (listing !== null && options.dryRun === true) return await dryRun(context, listing, { to, purpose, report, json });
+  if (listing !== null && options.preflight === true) return await preflight(context, listing, { source, to, purpose, json });
 
   const client = await context.services().client();
   const id = await client.startMigration({
@@ -75,6 +81,7 @@ export async function runMigrate(context: CommandContext, given: string | undefi
     provider: options.to,
     concurrency: options.concurrency,
     verify: options.verify ?? 'none',
+    purpose,
   });
   if (options.detach === true) {
     const url = client.migrationUrl(id);

@@ -23,12 +23,12 @@ const EARLIER = 20;
 export async function preflight(
   context: CommandContext,
   listing: Source,
-  { source, to, json }: { source: MigrationSource; to: string; json: boolean },
+  { source, to, purpose, json }: { source: MigrationSource; to: string; purpose: string; json: boolean },
 ): Promise<number> {
   const { output, signal } = context;
   const stores = await context.services().stores();
   const target = stores.provider(to);
-  const found = await preflightMigration(listing, to, { ...stores, limits: context.config().files }, signal);
+  const found = await preflightMigration(listing, to, { ...stores, limits: context.config().files, purpose }, signal);
   const held = await heldAt(target, signal);
   const quota = held === null ? [] : quotaPassed(target.capabilities, held, found);
   const pace = await paceOf(context, to);

@@ -36,7 +36,7 @@ import { createRolloutClient } from './rollout-client.ts';
 import { uploadSettings } from './settings.ts';
 
 export type NewUpload = UploadOrder;
-export type NewMigration = Pick<MigrateInput, 'source' | 'provider' | 'concurrency' | 'verify'> & { migrationId?: string };
+export type NewMigration = Pick<MigrateInput, 'source' | 'provider' | 'concurrency' | 'verify' | 'purpose'> & { migrationId?: string };
 
 /** For people: what a migration reads. */
 function describeSource(source: MigrationSource): string {

@@ -15,6 +15,8 @@ export interface PlanDependencies {
   /** Throws ProviderNotFoundError. */
   provider: (name: string) => Provider;
   steps: Pick<UploadStepFunctions, 'hash'>;
+  /** The provider's own word, or what the files are for; `storage` unless said. */
+  purpose?: string;
 }
 
 /** Files read at once; more does not help a disk. */
@@ -28,7 +30,7 @@ const PAGE = 100;
 export async function* planMigration(
   source: Source,
   to: string,
-  { ledger, provider, steps }: PlanDependencies,
+  { ledger, provider, steps, purpose = 'storage' }: PlanDependencies,
   signal: AbortSignal,
 ): AsyncGenerator<MigrationItem[]> {
   const target = provider(to);
@@ -38,7 +40,7 @@ export async function* planMigration(
     if (file.source === null) return problemItem(file);
     const listed = { ...file, ...originOf(file) };
     try {
-      const destination = destinationOf(file, file.source, to);
+      const destination = destinationOf(file, file.source, { provider: to, purpose });
       const content = await steps.hash(file.source, destination, { signal });
       const { sha256, sizeBytes } = content;
       const twice = planned.has(sha256);
@@ -66,10 +68,13 @@ export async function* planMigration(
 }
 
 /** Where a migration sends a file of its source. */
-export const destinationOf = (file: SourceItem, source: NonNullable<SourceItem['source']>, provider: string): Destination => ({
-  provider,
+export const destinationOf = (
+  file: SourceItem,
+  source: NonNullable<SourceItem['source']>,
+  to: Pick<Destination, 'provider' | 'purpose'>,
+): Destination => ({
+  ...to,
   name: fileNameOf(source, file.reference?.name ?? file.path),
-  purpose: 'storage',
   verify: 'none',
 });
 

@@ -13,6 +13,8 @@ export interface PreflightDependencies {
   /** Throws ProviderNotFoundError. */
   provider: (name: string) => Provider;
   limits: Limits;
+  /** The provider's own word, or what the files are for; `storage` unless said. */
+  purpose?: string;
 }
 
 /** Questions to the ledger at once. */
@@ -26,7 +28,7 @@ const PAGE = 500;
 export async function preflightMigration(
   source: Source,
   to: string,
-  { ledger, provider, limits }: PreflightDependencies,
+  { ledger, provider, limits, purpose: wanted = 'storage' }: PreflightDependencies,
   signal: AbortSignal,
 ): Promise<Preflight> {
   const target = provider(to);
@@ -38,7 +40,7 @@ export async function preflightMigration(
       const { status, code, message } = file.problem ?? { status: 'failed', code: 'unknown', message: '' };
       return status === 'skipped' ? { outcome: 'skipped' } : { outcome: 'refused', code, why: message };
     }
-    const destination = destinationOf(file, file.source, to);
+    const destination = destinationOf(file, file.source, { provider: to, purpose: wanted });
     checkExtension(file.path, limits);
     checkFit(file.path, file.sizeBytes, limits, destination, target.capabilities);
     const purpose = purposeAt(target, destination, file.sizeBytes);

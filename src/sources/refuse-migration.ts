@@ -1,17 +1,21 @@
 import type { MigrateInput } from '../../workflows/contract.ts';
+import { choosePurpose } from '../domain/capabilities.ts';
 import { ValidationError } from '../domain/errors.ts';
 import { mayGiveBack, notReadBack } from '../domain/read-back.ts';
 import { namesByContent, type Provider } from '../providers/provider.ts';
 
 /** What of a migration is looked at before it begins. */
-export type NewMigration = Pick<MigrateInput, 'source' | 'provider'> & Partial<Pick<MigrateInput, 'verify'>>;
+export type NewMigration = Pick<MigrateInput, 'source' | 'provider'> & Partial<Pick<MigrateInput, 'verify' | 'purpose'>>;
 
 /**
  * What cannot be right, whatever the source holds.
  * @param provider throws ProviderNotFoundError
- * @throws ValidationError `same_place`, `not_downloadable`
+ * @throws ValidationError `same_place`, `not_downloadable`, `purpose_unknown`
  */
-export function refuseMigration({ source, provider: to, verify }: NewMigration, provider: (name: string) => Provider): void {
+export function refuseMigration(
+  { source, provider: to, verify, purpose = 'storage' }: NewMigration,
+  provider: (name: string) => Provider,
+): void {
   const target = provider(to);
   if (source.kind === 'provider' && isSamePlace(provider(source.provider), source.under, target))
     throw new ValidationError(
@@ -20,7 +24,8 @@ export function refuseMigration({ source, provider: to, verify }: NewMigration, 
         : `The files of ${source.provider} are at ${to} already: choose another --to`,
       { code: 'same_place', provider: to },
     );
-  if (verify === 'download' && !mayGiveBack(target.capabilities, 'storage')) throw notReadBack(to);
+  choosePurpose(to, target.capabilities, purpose, { name: '', sizeBytes: null });
+  if (verify === 'download' && !mayGiveBack(target.capabilities, purpose)) throw notReadBack(to);
 }
 
 /** At a storage, the first part of an id is the bucket. */
