@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { createLegacyHttp } from '../../src/facade/legacy-http.ts';
+import { createLegacySupabase } from '../../src/facade/legacy-supabase.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { startLegacyServer } from '../support/legacy-server.ts';
 import { createMemoryFileService } from '../support/memory-file-service.ts';
+import { dropBucket, freshBucket, supabase, supabaseProvider } from '../support/supabase-provider.ts';
 import { LONG } from '../support/timeouts.ts';
 import { contextOf, describeFileService, sampleFile } from './file-service-suite.ts';
 
@@ -14,6 +16,12 @@ describeFileService('The side in memory that tests use', async () => ({
 describeFileService('A legacy endpoint', async () => {
   const server = await startLegacyServer();
   return { service: createLegacyHttp({ url: server.url, token: server.token, timeouts: LONG }), close: () => server.close() };
+});
+
+describeFileService('Legacy straight to Supabase Storage', async () => {
+  const bucket = freshBucket();
+  await supabaseProvider({ bucket }).check(new AbortController().signal);
+  return { service: createLegacySupabase({ ...supabase(), bucket, timeouts: LONG }), close: () => dropBucket(bucket) };
 });
 
 describe('A legacy endpoint', () => {

@@ -1,0 +1,133 @@
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { extensionOf } from '../domain/capabilities.ts';
+import { FileManagementError, FileNotFoundError } from '../domain/errors.ts';
+import { resumingDownload } from '../providers/download.ts';
+import type { Operation } from '../providers/failure.ts';
+import { createHttp } from '../providers/http.ts';
+import { type CallTimeouts, callLimits, transferLimits } from '../providers/watchdog.ts';
+import { wireType } from '../providers/wire-type.ts';
+import type { CallContext, FileService, StoredFile } from './file-service.ts';
+
+export interface LegacySupabaseOptions {
+  url: string;
+  secretKey: string;
+  /** Where the application keeps its files; not Cutover's own. */
+  bucket: string;
+  timeouts: CallTimeouts;
+}
+
+/** A row of `files`, as applications had it before anybody thought of hashes. */
+const Row = z.object({
+  id: z.uuid(),
+  storage_path: z.string(),
+  original_name: z.string().nullable(),
+  mime_type: z.string().nullable(),
+  size_bytes: z.number().nullable(),
+});
+const COLUMNS = 'id,storage_path,original_name,mime_type,size_bytes';
+
+/**
+ * The upload path with which most applications begin: straight to Supabase Storage, and a row in `files`. No hash, no dedupe, no second
+ * try: whoever uploads the same file twice has it twice.
+ */
+export function createLegacySupabase({ url, secretKey, bucket, timeouts }: LegacySupabaseOptions): FileService {
+  const base = new URL(url);
+  const http = createHttp({
+    base,
+    headers: { apikey: secretKey, authorization: `Bearer ${secretKey}` },
+    speaker: {
+      provider: 'legacy',
+      where: `${base.host}/${bucket}`,
+      secrets: [secretKey],
+      advice: { bucket_not_found: 'Create the bucket of the old upload path' },
+    },
+  });
+  const limits = callLimits(timeouts);
+  const objectPath = (path: string) =>
+    `/storage/v1/object/${encodeURIComponent(bucket)}/${path.split('/').map(encodeURIComponent).join('/')}`;
+
+  async function rows(
+    operation: Operation,
+    method: 'GET' | 'POST' | 'DELETE',
+    filter: Record<string, string>,
+    signal: AbortSignal,
+    body?: object,
+  ) {
+    const answer = await http.json<unknown>({
+      operation,
+      method,
+      path: `/rest/v1/files?${new URLSearchParams({ select: COLUMNS, ...filter })}`,
+      headers: { 'content-type': 'application/json', prefer: 'return=representation' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal,
+      limits,
+    });
+    return z.array(Row).parse(answer);
+  }
+  async function rowOf(id: string, operation: Operation, { signal }: CallContext) {
+    if (!z.uuid().safeParse(id).success) return null;
+    // Rows with a hash are Cutover's own: they have no object of the old path.
+    const [row] = await rows(operation, 'GET', { id: `eq.${id}`, sha256: 'is.null', limit: '1' }, signal);
+    return row ?? null;
+  }
+
+  return {
+    async upload(file, { signal, userId, tool }) {
+      const extension = extensionOf(file.name).replace(/[^a-z0-9]/g, '');
+      const storagePath = `uploads/${randomUUID()}${extension === '' ? '' : `.${extension}`}`;
+      await http.call({
+        operation: 'upload',
+        method: 'POST',
+        path: objectPath(storagePath),
+        headers: { 'content-type': wireType(file.mimeType ?? 'application/octet-stream'), 'content-length': String(file.sizeBytes) },
+        body: file.open(),
+        signal,
+        limits: transferLimits(timeouts, file.sizeBytes),
+      });
+      const row = { storage_path: storagePath, original_name: file.name, mime_type: file.mimeType, size_bytes: file.sizeBytes };
+      const [made] = await rows('upload', 'POST', {}, signal, { ...row, metadata: { user_id: userId, tool } });
+      if (made === undefined)
+        throw http.failure('upload', { kind: 'refused', code: 'unexpected_answer', retryable: false, detail: 'no row came back' });
+      return storedFile(made);
+    },
+    async download(id, context) {
+      const row = await rowOf(id, 'download', context);
+      if (row === null) throw new FileNotFoundError(`There is no file ${id} in the old storage`, { code: 'not_found', provider: 'legacy' });
+      return await resumingDownload({
+        ...{ http, path: objectPath(row.storage_path), signal: context.signal, timeouts },
+        retry: { maxRetries: 0, budgetMs: timeouts.callMs },
+        sizeOf: async () => row.size_bytes,
+      });
+    },
+    async delete(id, context) {
+      const row = await rowOf(id, 'delete', context);
+      if (row === null) return false;
+      await http
+        .call({ operation: 'delete', method: 'DELETE', path: objectPath(row.storage_path), signal: context.signal, limits })
+        .catch((error: unknown) => {
+          if (!(error instanceof FileManagementError) || error.code !== 'not_found') throw error;
+        });
+      return (await rows('delete', 'DELETE', { id: `eq.${id}` }, context.signal)).length > 0;
+    },
+    async info(id, context) {
+      const row = await rowOf(id, 'info', context);
+      return row === null ? null : storedFile(row);
+    },
+    async list({ after, limit }, { signal, userId }) {
+      const owner: Record<string, string> =
+        userId === null ? { 'metadata->>user_id': 'is.null' } : { 'metadata->>user_id': `eq.${userId}` };
+      const from: Record<string, string> = after === null ? {} : { id: `gt.${after}` };
+      const found = await rows('list', 'GET', { ...owner, ...from, sha256: 'is.null', order: 'id', limit: String(limit) }, signal);
+      return { files: found.map(storedFile), next: found.length === limit ? (found.at(-1)?.id ?? null) : null };
+    },
+  };
+}
+
+const storedFile = ({ id, original_name, storage_path, mime_type, size_bytes }: z.infer<typeof Row>): StoredFile => ({
+  id,
+  name: original_name ?? storage_path,
+  sizeBytes: size_bytes ?? 0,
+  mimeType: mime_type,
+  sha256: null,
+});
