@@ -29,6 +29,47 @@ describe('an error answer', () => {
     // OpenAI's shape, which Kimi and others share.
     [401, { error: { type: 'invalid_authentication_error', message: 'Invalid Authentication' } }, 'unauthorized', 'refused', false],
     [429, { error: { type: 'rate_limit_reached_error', message: 'slow' } }, 'rate_limited', 'unavailable', true],
+    // Kimi's refusals of a file, which differ in their message alone.
+    [
+      400,
+      { error: { type: 'invalid_request_error', message: 'File size is too large, max file size is 100MB, please confirm' } },
+      'file_too_large',
+      'invalid',
+      false,
+    ],
+    [
+      400,
+      { error: { type: 'invalid_request_error', message: 'File size is zero, please confirm and re-upload' } },
+      'file_empty',
+      'invalid',
+      false,
+    ],
+    [
+      400,
+      { error: { type: 'invalid_request_error', message: 'You have exceeded the max file count 1000' } },
+      'quota_exceeded',
+      'refused',
+      false,
+    ],
+    [400, { error: { type: 'invalid_request_error', message: 'unsupported purpose' } }, 'rejected', 'refused', false],
+    [401, { error: { type: 'incorrect_api_key_error', message: 'Incorrect API key provided' } }, 'unauthorized', 'refused', false],
+    [429, { error: { type: 'exceeded_current_quota_error', message: 'check your plan' } }, 'insufficient_balance', 'refused', false],
+    // GLM's business codes, as text and as numbers: 429 is an empty account, too.
+    [429, { error: { code: '1113', message: 'the account is in arrears' } }, 'insufficient_balance', 'refused', false],
+    [429, { error: { code: 1113, message: 'the account is in arrears' } }, 'insufficient_balance', 'refused', false],
+    [429, { code: '1113', msg: 'the account is in arrears' }, 'insufficient_balance', 'refused', false],
+    [429, { error: { code: '1302', message: 'too many at once' } }, 'rate_limited', 'unavailable', true],
+    [400, { error: { code: '1000', message: 'authentication failed' } }, 'unauthorized', 'refused', false],
+    [401, { error: { code: '1004', message: 'the token has expired' } }, 'unauthorized', 'refused', false],
+    [400, { error: { code: '1210', message: 'wrong parameters' } }, 'rejected', 'refused', false],
+    [400, { error: { code: '1214', message: 'purpose is invalid' } }, 'rejected', 'refused', false],
+    [434, '', 'unauthorized', 'refused', false],
+    [435, '', 'file_too_large', 'invalid', false],
+    // OpenAI, and servers that say less.
+    [429, { error: { type: 'insufficient_quota', code: 'insufficient_quota', message: 'x' } }, 'insufficient_balance', 'refused', false],
+    [400, { error: { message: 'Not allowed to download files of purpose: assistants' } }, 'not_downloadable', 'invalid', false],
+    [403, { error: { message: 'Not allowed to download files of purpose: user_data' } }, 'not_downloadable', 'invalid', false],
+    [404, { error: { message: 'No such File object: file-x' } }, 'not_found', 'missing', false],
     // Proxies and gateways.
     [502, '<html><body>Bad gateway</body></html>', 'unavailable', 'unavailable', true],
     [520, '', 'server_error', 'unavailable', true],
@@ -44,6 +85,13 @@ describe('an error answer', () => {
   test('is quoted on one line with its true status, a web page is not', () => {
     expect(classify(400, { statusCode: '503', message: 'two\nlines' }).detail).toBe('two lines (HTTP 503)');
     expect(classify(502, '<html>long</html>').detail).toBe('answered with a web page (HTTP 502)');
+  });
+
+  test('is tried again as it says itself, and after the time that it gives to the millisecond', () => {
+    const answer = (status: number, headers: Record<string, string>) => classifyAnswer(readErrorAnswer(status, headers, '{}', NOW));
+    expect(answer(500, { 'x-should-retry': 'false' }).retryable).toBe(false);
+    expect(answer(400, { 'x-should-retry': 'true' }).retryable).toBe(true);
+    expect(answer(429, { 'retry-after-ms': '1250', 'retry-after': '60' }).retryAfterMs).toBe(1250);
   });
 
   test('keeps its Retry-After only where trying again can help', () => {
