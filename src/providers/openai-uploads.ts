@@ -15,9 +15,10 @@ import { type CallTimeouts, transferLimits } from './watchdog.ts';
 /** The most that a part may have: https://platform.openai.com/docs/api-reference/uploads/add-part */
 export const PART_BYTES = 64 * 1024 * 1024;
 
-/** Where another worker goes on. The content is named, so that no other one is added to it. */
+/** Where another worker goes on. The content is named, so that no other one is added to it, and the marker by which it will be found. */
 interface Checkpoint {
   uploadId: string;
+  marker: string;
   /** Ids of the parts that were taken, in order. */
   parts: string[];
   sha256: string;
@@ -40,12 +41,12 @@ export function createUploadsInParts({ http, calls, timeouts, retry }: UploadsIn
   const uploads = (signal: AbortSignal) => calls.client('upload', signal).uploads;
 
   async function begin({ request, filename, purpose }: Sending): Promise<Checkpoint | null> {
-    const { body, mimeType, sha256, signal } = request;
+    const { body, mimeType, sha256, marker, signal } = request;
     // The SDK's purposes are those of today; a caller's word is the server's to judge.
     const wanted = { bytes: body.sizeBytes, filename, mime_type: mimeType, purpose: purpose as 'user_data' };
     try {
       const { id } = madeFile(await withRetries(retry, signal, () => unwrapped(uploads(signal).create(wanted), signal)), http);
-      return { uploadId: id, parts: [], sha256 };
+      return { uploadId: id, marker, parts: [], sha256 };
     } catch (error) {
       if (hasCode(error, 'not_found', 'not_supported')) return null;
       throw error;
@@ -105,7 +106,7 @@ export function createUploadsInParts({ http, calls, timeouts, retry }: UploadsIn
   return async function upload(sending) {
     const { request } = sending;
     const { signal } = request;
-    const left = readCheckpoint(request.checkpoint, request.sha256);
+    const left = readCheckpoint(request);
     const current = left ?? (await begin(sending));
     if (current === null) return null;
     if (left === null) request.onCheckpoint?.(current);
@@ -127,12 +128,9 @@ export function createUploadsInParts({ http, calls, timeouts, retry }: UploadsIn
 
 const hasCode = (error: unknown, ...codes: string[]) => error instanceof FileManagementError && codes.includes(error.code);
 
-function readCheckpoint(checkpoint: unknown, sha256: string): Checkpoint | null {
+function readCheckpoint({ checkpoint, sha256, marker }: Sending['request']): Checkpoint | null {
   const left = checkpoint as Partial<Checkpoint> | null | undefined;
-  const isWhole =
-    typeof left?.uploadId === 'string' &&
-    Array.isArray(left.parts) &&
-    left.parts.every((id) => typeof id === 'string') &&
-    left.sha256 === sha256;
-  return isWhole ? { uploadId: left.uploadId as string, parts: [...(left.parts as string[])], sha256 } : null;
+  if (typeof left?.uploadId !== 'string' || left.sha256 !== sha256 || left.marker !== marker) return null;
+  const isList = Array.isArray(left.parts) && left.parts.every((id) => typeof id === 'string');
+  return isList ? { uploadId: left.uploadId, marker, parts: [...(left.parts as string[])], sha256 } : null;
 }

@@ -10,6 +10,10 @@ import { objectsOf } from '../support/vendor-samples.ts';
 
 const signal = new AbortController().signal;
 const SIZE = PART_BYTES + 3 * MIB;
+interface Left {
+  marker: string;
+  checkpoint: object;
+}
 const isPart = ({ path }: { path: string }) => path.endsWith('/parts');
 const isComplete = ({ path }: { path: string }) => path.endsWith('/complete');
 
@@ -42,9 +46,9 @@ describe('files above 64 MiB at OpenAI', () => {
     expect(await drain(chunks)).toEqual({ sizeBytes: SIZE, sha256: request.sha256 });
   }
   /** A worker dies within the last part; what it left. */
-  async function dieInLastPart(seed: number): Promise<unknown> {
+  async function dieInLastPart(seed: number): Promise<Left> {
     const controller = new AbortController();
-    let checkpoint: unknown;
+    let checkpoint: { uploadId?: unknown; sha256?: string } = {};
     const body = {
       sizeBytes: SIZE,
       async *open(offset: number) {
@@ -57,10 +61,11 @@ describe('files above 64 MiB at OpenAI', () => {
     const onCheckpoint = (left: unknown) => {
       checkpoint = JSON.parse(JSON.stringify(left));
     };
-    await expect(worker().upload(uploadOf(SIZE, seed, { body, signal: controller.signal, onCheckpoint }))).rejects.toThrow('killed');
+    const request = uploadOf(SIZE, seed, { body, signal: controller.signal, onCheckpoint });
+    await expect(worker().upload(request)).rejects.toThrow('killed');
     expect(server.parts).toEqual([PART_BYTES]);
     server.parts.length = 0;
-    return checkpoint;
+    return { marker: request.marker, checkpoint };
   }
 
   test('go in parts of 64 MiB, but for the last', async () => {
@@ -72,9 +77,9 @@ describe('files above 64 MiB at OpenAI', () => {
 
   test('go on where the dead worker stopped', async () => {
     const seed = freshSeed();
-    const checkpoint = await dieInLastPart(seed);
+    const left = await dieInLastPart(seed);
     const begun = server.begun;
-    const request = uploadOf(SIZE, seed, { checkpoint, retried: true });
+    const request = uploadOf(SIZE, seed, { ...left, retried: true });
     await worker().upload(request);
     expect(server.begun).toBe(begun);
     expect(server.parts).toEqual([SIZE - PART_BYTES]);
@@ -82,22 +87,22 @@ describe('files above 64 MiB at OpenAI', () => {
   });
 
   test.each([
-    ['another content', (left: object) => ({ ...left, sha256: 'f'.repeat(64) })],
-    ['nonsense', () => ({ uploadId: 5 })],
-    ['nothing', () => null],
+    ['another content', ({ marker, checkpoint }: Left) => ({ marker, checkpoint: { ...checkpoint, sha256: 'f'.repeat(64) } })],
+    ['another upload of the same', ({ checkpoint }: Left) => ({ checkpoint })],
+    ['nonsense', ({ marker }: Left) => ({ marker, checkpoint: { uploadId: 5 } })],
+    ['nothing', ({ marker }: Left) => ({ marker, checkpoint: null })],
   ])('do not go on from a checkpoint of %s', async (_, change) => {
     const seed = freshSeed();
-    const checkpoint = change((await dieInLastPart(seed)) as object);
-    const request = uploadOf(SIZE, seed, { checkpoint });
+    const request = uploadOf(SIZE, seed, change(await dieInLastPart(seed)));
     await worker().upload(request);
     expect(server.parts).toEqual([PART_BYTES, SIZE - PART_BYTES]);
   });
 
   test('begin anew when the hour is over', async () => {
     const seed = freshSeed();
-    const checkpoint = await dieInLastPart(seed);
+    const left = await dieInLastPart(seed);
     server.expireAll();
-    const request = uploadOf(SIZE, seed, { checkpoint });
+    const request = uploadOf(SIZE, seed, left);
     await worker().upload(request);
     expect(server.parts).toEqual([PART_BYTES, SIZE - PART_BYTES]);
     await expectOne(request);
@@ -105,9 +110,10 @@ describe('files above 64 MiB at OpenAI', () => {
 
   test('begin anew when the parts of a dead worker were of another file than its hash says', async () => {
     const seed = freshSeed();
-    const checkpoint = (await dieInLastPart(seed)) as { sha256: string };
-    const request = uploadOf(SIZE, freshSeed());
+    const { marker, checkpoint } = await dieInLastPart(seed);
+    const request = uploadOf(SIZE, freshSeed(), { marker });
     await worker().upload({ ...request, checkpoint: { ...checkpoint, sha256: request.sha256 } });
+    expect(server.parts).toEqual([SIZE - PART_BYTES, PART_BYTES, SIZE - PART_BYTES]);
     await expectOne(request);
   });
 

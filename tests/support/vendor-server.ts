@@ -100,6 +100,8 @@ export async function startVendorServer(handle: (exchange: Exchange) => Promise<
       if (error instanceof Refusal) return error.answer;
       throw error;
     });
+    // What nobody read is read away first: an answer in the middle of a request stops node:http's own client, and with it a proxy.
+    if (!request.readableEnded && !request.destroyed) for await (const _ of request);
     if (file !== undefined) {
       response.writeHead(status, { 'content-type': 'application/octet-stream', 'content-length': file.sizeBytes, ...headers });
       return pipeline(createReadStream(file.path), response);
