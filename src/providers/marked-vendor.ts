@@ -143,17 +143,23 @@ export function createMarkedVendor(vendor: MarkedVendor): Provider {
   };
 }
 
+/** So many pages in a row may hold nothing new: one whose files are all left out is no end, and a list that repeats itself is one. */
+const PAGES_WITHOUT_NEWS = 3;
+
 /** Page after page from `after` on, whatever the vendor does: nothing twice, and an end. */
 export async function* eachPage(after: string | null, pageAt: (after: string | null) => Promise<StoredPage>): AsyncGenerator<StoredPage> {
   const given = new Set<string>();
+  const places = new Set<string | null>([after]);
+  let withoutNews = 0;
   for (let at = after; ; ) {
     const page = await pageAt(at);
     const objects = page.objects.filter(({ id }) => !given.has(id));
     for (const { id } of objects) given.add(id);
-    // A page without anything new would be followed by itself for ever.
-    const next = objects.length > 0 && page.next !== at ? page.next : null;
+    withoutNews = objects.length === 0 ? withoutNews + 1 : 0;
+    const next = places.has(page.next) || withoutNews > PAGES_WITHOUT_NEWS ? null : page.next;
     if (objects.length > 0) yield { objects, next };
     if (next === null) return;
+    places.add(next);
     at = next;
   }
 }
