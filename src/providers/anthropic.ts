@@ -2,6 +2,8 @@ import Anthropic from '@anthropic-ai/sdk';
 import type { FileMetadata } from '@anthropic-ai/sdk/resources/files';
 import type { Capabilities } from '../domain/capabilities.ts';
 import { FileManagementError } from '../domain/errors.ts';
+import { fileIn, filesIn } from './answers.ts';
+import { checkApiKey } from './api-key.ts';
 import { resumingDownload } from './download.ts';
 import type { Operation } from './failure.ts';
 import { uploadForm } from './form-upload.ts';
@@ -37,6 +39,7 @@ const capabilitiesOf = (maxFileBytes: number): Capabilities => ({
 /** Files at Anthropic. The small calls go through its SDK, over our transport; bytes by a form of known length. */
 export function createAnthropic(options: AnthropicOptions): Provider {
   const { apiKey, baseUrl, timeouts } = options;
+  checkApiKey('anthropic', 'ANTHROPIC_API_KEY', apiKey);
   const base = new URL(baseUrl);
   const http = createHttp({
     base,
@@ -55,10 +58,18 @@ export function createAnthropic(options: AnthropicOptions): Provider {
   });
   const limits = callLimits(timeouts);
   const files = (operation: Operation, signal: AbortSignal) =>
-    new Anthropic({ apiKey, baseURL: baseUrl, maxRetries: 0, fetch: sdkFetch(http, { base, operation, signal, limits }) }).files;
+    new Anthropic({
+      apiKey,
+      baseURL: baseUrl,
+      maxRetries: 0,
+      logLevel: 'off',
+      // Given, so that the SDK does not look for them in the environment.
+      ...{ authToken: null, webhookKey: null },
+      fetch: sdkFetch(http, { base, operation, signal, limits }),
+    }).files;
   const info = async (id: string, signal: AbortSignal): Promise<StoredObject | null> => {
     try {
-      return storedObject(await unwrapped(files('info', signal).retrieveMetadata(id), signal));
+      return storedObject(fileIn(http, 'info', await unwrapped(files('info', signal).retrieveMetadata(id), signal), 'id'));
     } catch (error) {
       if (error instanceof FileManagementError && error.code === 'not_found') return null;
       throw error;
@@ -73,19 +84,19 @@ export function createAnthropic(options: AnthropicOptions): Provider {
     http,
     isId: /^[\w-]+$/,
     calls: {
-      create: async (sending) => storedObject(await uploadForm<FileMetadata>(http, '/v1/files', {}, sending, timeouts)),
+      create: async (sending) => storedObject(fileIn(http, 'upload', await uploadForm(http, '/v1/files', {}, sending, timeouts), 'id')),
       info,
-      remove: (id, signal) => unwrapped(files('delete', signal).delete(id), signal),
+      remove: (id, signal) => unwrapped(files('delete', signal).delete(id).asResponse(), signal),
       async page(after, signal) {
         const page = await unwrapped(files('list', signal).list({ limit: PAGE, ...(after === null ? {} : { page: after }) }), signal);
-        return { objects: page.data.map(storedObject), next: page.next_page ?? null };
+        return { objects: filesIn<FileMetadata>(http, page.data, 'id').map(storedObject), next: page.next_page ?? null };
       },
       async download(id, { signal, range }) {
         const found = await info(id, signal);
         if (found?.downloadable === false)
           throw notDownloadable('anthropic', `${id} was uploaded; only files that a tool has made can be read`);
         return await resumingDownload({
-          ...{ path: `/v1/files/${id}/content`, http, signal, range, timeouts },
+          ...{ path: `/v1/files/${id}/content`, http, signal, range, timeouts, ranges: false },
           retry: { maxRetries: options.maxRetryAttempts, budgetMs: timeouts.callMs },
           sizeOf: async () => found?.sizeBytes ?? null,
         });

@@ -45,6 +45,10 @@ function errorClass(failure: Failure, operation: Operation) {
   return operation in OPERATION_ERROR ? OPERATION_ERROR[operation as keyof typeof OPERATION_ERROR] : ProviderUnavailableError;
 }
 
-function withoutSecrets(message: string, secrets: readonly string[]): string {
-  return secrets.filter((secret) => secret !== '').reduce((text, secret) => text.replaceAll(secret, '***'), message);
+/** What another side said, to be masked before it is cut or taken apart: half of a key would not be known again. */
+export function withoutSecrets(said: string, secrets: readonly string[]): string {
+  return secrets
+    .flatMap((secret) => (secret === '' ? [] : [secret, encodeURIComponent(secret)]))
+    .sort((a, b) => b.length - a.length) // one may be the beginning of another
+    .reduce((text, secret) => text.replaceAll(secret, '***'), said);
 }

@@ -1,5 +1,7 @@
 import { FileManagementError } from '../domain/errors.ts';
+import { fileIn } from './answers.ts';
 import { readBody } from './body-reader.ts';
+import { parsed } from './form-upload.ts';
 import type { Http, HttpAnswer } from './http.ts';
 import type { Sending } from './marked-vendor.ts';
 import { counted } from './progress.ts';
@@ -125,16 +127,7 @@ export function createGeminiUploads(http: Http, timeouts: CallTimeouts) {
       const { path } = goesOn ? left : await start(sending);
       const answer = await sendChunks(sending, path, goesOn ? known : 0);
       begun.delete(marker);
-      try {
-        return (JSON.parse(answer.text) as { file: GeminiFile }).file;
-      } catch {
-        throw http.failure('upload', {
-          kind: 'broken',
-          code: 'answer_lost',
-          retryable: true,
-          detail: 'the upload ended without an answer',
-        });
-      }
+      return fileIn<GeminiFile>(http, 'upload', parsed<{ file?: unknown } | null>(http, answer.text)?.file, 'name');
     },
   };
 }

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Capabilities } from '../domain/capabilities.ts';
 import { FileManagementError } from '../domain/errors.ts';
+import { fileIn, filesIn } from './answers.ts';
+import { checkApiKey } from './api-key.ts';
 import { createGeminiUploads, type GeminiFile, storedObject } from './gemini-upload.ts';
 import { createHttp } from './http.ts';
 import { accountOf, createMarkedVendor, notDownloadable } from './marked-vendor.ts';
@@ -35,6 +37,7 @@ const capabilitiesOf = (maxFileBytes: number): Capabilities => ({
  */
 export function createGemini(options: GeminiOptions): Provider {
   const { apiKey, baseUrl, timeouts } = options;
+  checkApiKey('gemini', 'GEMINI_API_KEY', apiKey);
   const base = new URL(baseUrl);
   const http = createHttp({
     base,
@@ -54,10 +57,10 @@ export function createGemini(options: GeminiOptions): Provider {
   const limits = callLimits(timeouts);
   const retry: RetryPolicy = { maxRetries: options.maxRetryAttempts, budgetMs: timeouts.callMs };
   const uploads = createGeminiUploads(http, timeouts);
-  const fileOf = (id: string, signal: AbortSignal) =>
-    http.json<GeminiFile>({ operation: 'info', method: 'GET', path: `${API}/${id}`, signal, limits });
+  const fileOf = async (id: string, signal: AbortSignal) =>
+    fileIn<GeminiFile>(http, 'info', await http.json({ operation: 'info', method: 'GET', path: `${API}/${id}`, signal, limits }), 'name');
   const remove = (id: string, signal: AbortSignal) =>
-    http.call({ operation: 'delete', method: 'DELETE', path: `${API}/${id}`, signal, limits });
+    http.json({ operation: 'delete', method: 'DELETE', path: `${API}/${id}`, signal, limits });
 
   /** A file can be used when it was processed; one whose processing failed is taken away. */
   async function processed(id: string, sizeBytes: number, signal: AbortSignal): Promise<StoredObject> {
@@ -100,10 +103,10 @@ export function createGemini(options: GeminiOptions): Provider {
       async page(after, signal) {
         const token = after === null ? '' : `&pageToken=${encodeURIComponent(after)}`;
         const path = `${API}/files?pageSize=${PAGE}${token}`;
-        const { files = [], nextPageToken } = await http.json<{ files?: GeminiFile[]; nextPageToken?: string }>({
+        const { files = [], nextPageToken } = await http.json<{ files?: unknown; nextPageToken?: string }>({
           ...{ operation: 'list', method: 'GET', path, signal, limits },
         });
-        return { objects: files.map(storedObject), next: nextPageToken || null };
+        return { objects: filesIn<GeminiFile>(http, files, 'name').map(storedObject), next: nextPageToken || null };
       },
       async download() {
         throw notDownloadable('gemini', 'what was uploaded there can be used and not be read');

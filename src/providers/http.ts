@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { Agent, type Dispatcher } from 'undici';
+import { Agent, type Dispatcher, errors } from 'undici';
 import { FileManagementError } from '../domain/errors.ts';
 import { classifyAnswer, classifySocket, type Failure, readErrorAnswer } from './classify.ts';
-import { errorFrom, type Operation, type Speaker } from './failure.ts';
+import { errorFrom, type Operation, type Speaker, withoutSecrets } from './failure.ts';
 import { type CallTimeouts, callLimits, type Limits, startWatchdog, TimeoutReached, transferLimits, type Watchdog } from './watchdog.ts';
 
 export interface HttpRequest {
@@ -96,7 +96,7 @@ export function createHttp({ base, headers, speaker }: HttpOptions): Http {
   }
   async function refuse(answer: Dispatcher.ResponseData, request: Exchange, watchdog: Watchdog): Promise<never> {
     // The connection may break while the error's body is read; its status says enough.
-    const text = await textOf(answer, watchdog, ERROR_BYTES).catch(() => '');
+    const text = withoutSecrets(await textOf(answer, watchdog, ERROR_BYTES).catch(() => ''), speaker.secrets);
     request.signal.throwIfAborted();
     const one = (name: string) => [answer.headers[name]].flat()[0];
     const headers = {
@@ -115,6 +115,7 @@ export function createHttp({ base, headers, speaker }: HttpOptions): Http {
     if (reached instanceof TimeoutReached)
       return errorFrom({ kind: 'broken', code: 'timeout', retryable: true, detail: reached.message }, request.operation, speaker, reached);
     const failure = classifySocket(error);
+    forgetBytes(error);
     return failure === null ? error : errorFrom(failure, request.operation, speaker, error);
   }
 
@@ -183,6 +184,12 @@ export function createHttp({ base, headers, speaker }: HttpOptions): Http {
       answer.body.destroy();
     }
   }
+}
+
+/** undici's parser keeps what it could not read, in which a server may have repeated a key. */
+function forgetBytes(error: unknown): void {
+  for (let cause = error; cause instanceof Error; cause = cause.cause)
+    if (cause instanceof errors.HTTPParserError) Object.assign(cause, { data: undefined });
 }
 
 /** Each pull by the socket is a sign of life. Keeps the error of the source, which undici may wrap. */

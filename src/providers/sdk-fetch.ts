@@ -33,11 +33,25 @@ export function sdkFetch(http: Http, call: { base: URL; operation: Operation; si
       .catch((error: unknown) => {
         throw new TransportFailure(error);
       });
+    // A deletion may be answered by nothing. What else is no JSON the SDKs quote in their errors, or make an empty list of it.
+    if (!isJson(answer.text) && !(call.operation === 'delete' && answer.text === ''))
+      throw new TransportFailure(
+        http.failure(call.operation, { kind: 'refused', code: 'unexpected_answer', retryable: false, detail: 'the answer is no JSON' }),
+      );
     const headers = Object.entries(answer.headers).flatMap(([name, value]) =>
       [value ?? []].flat().map((each) => [name, each] as [string, string]),
     );
     return new Response(answer.status === 204 ? null : answer.text, { status: answer.status, headers });
   };
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** What our transport threw inside an SDK's call, which the SDK has wrapped. */

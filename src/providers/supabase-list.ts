@@ -107,9 +107,10 @@ function readCursor({ after, bucket }: ListRequest, folder: string): Cursor | nu
   return { path: id.slice(top.length).split('/'), offset: Number(offset) };
 }
 
-function page({ bucket, signal, http, limits, retry }: ListRequest, folder: string, search: string, offset: number): Promise<Entry[]> {
-  return withRetries(retry, signal, () =>
-    http.json<Entry[]>({
+async function page(request: ListRequest, folder: string, search: string, offset: number): Promise<Entry[]> {
+  const { bucket, signal, http, limits, retry } = request;
+  const listed = await withRetries(retry, signal, () =>
+    http.json({
       operation: 'list',
       method: 'POST',
       path: `/object/list/${encodeURIComponent(bucket)}`,
@@ -119,6 +120,8 @@ function page({ bucket, signal, http, limits, retry }: ListRequest, folder: stri
       limits,
     }),
   );
+  if (Array.isArray(listed)) return listed;
+  throw http.failure('list', { kind: 'refused', code: 'unexpected_answer', retryable: false, detail: 'the answer is no list of objects' });
 }
 
 function storedObject(bucket: string, folder: string, { name, metadata, created_at }: Entry): StoredObject {
