@@ -1,5 +1,6 @@
 import { loadConfig, processSource } from '../src/config/index.ts';
 import { messageOf } from '../src/domain/errors.ts';
+import { exitCodeFor } from '../src/domain/exit-code.ts';
 import { createLogger } from '../src/observability/logger.ts';
 import { installRuntime } from './runtime.ts';
 import { createWorker } from './worker.ts';
@@ -33,9 +34,8 @@ try {
   log.info('stopped');
 } catch (error) {
   log.fatal(messageOf(error));
-  const { exitCodeOf } = await import('../src/cli/errors.ts');
   // At once: the SDK's native part would keep a process alive that never had a worker.
-  process.exit(exitCodeOf(error));
+  process.exit(exitCodeFor(error));
 }
 // A socket that is kept alive must not keep the process.
 if (process.connected) process.disconnect();

@@ -1,16 +1,7 @@
 import { CommanderError } from 'commander';
-import {
-  DuplicateFileError,
-  FileManagementError,
-  FileNotFoundError,
-  LedgerError,
-  messageOf,
-  ProviderNotFoundError,
-  ProviderUnavailableError,
-  ValidationError,
-} from '../domain/errors.ts';
+import { FileManagementError, messageOf, ValidationError } from '../domain/errors.ts';
+import { EXIT, exitCodeFor } from '../domain/exit-code.ts';
 import { StackError } from '../stack/stack-error.ts';
-import { EXIT } from './exit-codes.ts';
 
 /** A command was used wrongly: the message says what to do. */
 export class UsageError extends ValidationError {
@@ -29,11 +20,8 @@ const STACK_USAGE: ReadonlySet<string> = new Set(['already_running', 'port_taken
 export function exitCodeOf(error: unknown, signal?: AbortSignal): number {
   if (error instanceof Interrupted || signal?.aborted === true) return EXIT.interrupted;
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  if (error instanceof LedgerError || error instanceof ProviderUnavailableError) return EXIT.unavailable;
   if (error instanceof StackError) return STACK_USAGE.has(error.code) ? EXIT.usage : EXIT.unavailable;
-  if (error instanceof ValidationError || error instanceof FileNotFoundError) return EXIT.usage;
-  if (error instanceof ProviderNotFoundError || error instanceof DuplicateFileError) return EXIT.usage;
-  return EXIT.failed;
+  return exitCodeFor(error);
 }
 
 /**
