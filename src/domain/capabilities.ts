@@ -66,13 +66,15 @@ export const extensionOf = (name: string): string => /[^/\\]\.([^./\\]+)$/.exec(
 
 /**
  * The vendor's purpose for what a caller wants: its own word for one, or a use (`Use`), for which the first purpose is taken that
- * serves it and takes the file. Where it takes none, the first that serves it, so that `refusalOf` can say what is wrong.
+ * serves it and takes the file. Where none takes it, the first that takes its type, or that serves it at all, so that `refusalOf`
+ * can say what is wrong.
  * @throws ValidationError `purpose_unknown`, listing those there are
  */
 export function choosePurpose(provider: string, { purposes }: Capabilities, wanted: string, file: FileFacts): string {
-  if (purposes === null || wanted in purposes) return wanted;
+  if (purposes === null || Object.hasOwn(purposes, wanted)) return wanted;
   const serving = Object.entries(purposes).filter(([, { uses }]) => (uses as readonly string[]).includes(wanted));
-  const fitting = serving.find(([, limits]) => purposeRefusal(limits, file) === null) ?? serving[0];
+  const taking = (facts: FileFacts) => serving.find(([, limits]) => purposeRefusal(limits, facts) === null);
+  const fitting = taking(file) ?? taking({ ...file, sizeBytes: null }) ?? serving[0];
   if (fitting !== undefined) return fitting[0];
   const uses = USES.filter((use) => Object.values(purposes).some((limits) => limits.uses.includes(use)));
   throw new ValidationError(

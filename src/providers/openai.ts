@@ -36,7 +36,7 @@ export function openAiCapabilities(baseUrl: string, maxFileBytes: number): Capab
     downloads: givesBack,
     ranges: false,
     purposes: {
-      user_data: purpose(['storage', 'extract', 'vision'], null, givesBack),
+      user_data: purpose(['storage', 'extract'], null, givesBack),
       assistants: purpose(['code', 'extract'], null, givesBack),
       vision: purpose(['vision'], ['png', 'jpg', 'jpeg', 'gif', 'webp'], givesBack),
       batch: purpose(['batch'], ['jsonl'], true),
