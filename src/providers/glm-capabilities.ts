@@ -19,18 +19,18 @@ const purpose = (
   ...more,
 });
 
-/** https://docs.bigmodel.cn/api-reference: what each purpose takes. Those that hold the most files come first. */
+/** https://docs.bigmodel.cn/api-reference: what each purpose takes. The first is what a refusal of a file to be kept speaks of. */
 const ZHIPU: Readonly<Record<string, PurposeLimits>> = {
-  batch: purpose(['batch', 'storage'], 'jsonl', 100, 1000, { downloads: true }),
   agent: purpose(['storage'], DOCUMENTS, 20, 1000, { maxFileBytesOf: IMAGES }),
   'file-extract': purpose(['extract', 'storage'], 'pdf docx doc xls xlsx ppt pptx png jpg jpeg csv', 50, 100, { maxFileBytesOf: IMAGES }),
   'code-interpreter': purpose(['code'], DOCUMENTS, 20, 100, { maxFileBytesOf: IMAGES }),
+  batch: purpose(['batch', 'storage'], 'jsonl', 100, 1000, { downloads: true }),
   'voice-clone-input': purpose(['voice', 'storage'], 'mp3 wav', 100, null),
 };
 
-/** https://docs.z.ai/api-reference: 100 MB, 100 files, kept for 180 days. */
+/** https://docs.z.ai/api-reference/agents/file-upload: 100 MB, 100 files, kept for 180 days, and fewer types than at Zhipu. */
 const ZAI: Readonly<Record<string, PurposeLimits>> = {
-  agent: purpose(['storage', 'extract', 'code'], DOCUMENTS, 100, 100),
+  agent: purpose(['storage', 'extract', 'code'], 'pdf doc xlsx ppt txt jpg png', 100, 100),
 };
 
 /** @param maxFileBytes ours (GLM_MAX_FILE_SIZE_MB) */
