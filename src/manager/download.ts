@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { DownloadError, FileNotFoundError } from '../domain/errors.ts';
 import type { FileRecord } from '../domain/models.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { Provider } from '../providers/provider.ts';
+import type { Download, Provider } from '../providers/provider.ts';
 import { isThere, type Original, readableCopies } from './originals.ts';
 
 export interface DownloadDependencies {
@@ -24,6 +24,30 @@ export async function locate(file: FileRecord, { ledger, provider }: DownloadDep
       : `No provider of the file ${file.id} that is configured here gives originals back (${there.map((copy) => copy.provider).join(', ')})`,
     { code: 'no_copy' },
   );
+}
+
+/**
+ * A file's bytes as they come. Whoever reads them has them before the hash is known: a difference is an error after the last one.
+ * @throws FileNotFoundError; DownloadError `verification_failed` at the end
+ */
+export async function readFile(file: FileRecord, dependencies: DownloadDependencies, signal: AbortSignal): Promise<Download> {
+  const { from, id } = await locate(file, dependencies);
+  const { chunks, ...download } = await from.download(id, { signal });
+  async function* checked(): AsyncGenerator<Uint8Array> {
+    const hash = createHash('sha256');
+    for await (const chunk of chunks) {
+      hash.update(chunk);
+      yield chunk;
+    }
+    const sha256 = hash.digest('hex');
+    if (file.sha256 !== null && sha256 !== file.sha256)
+      throw new DownloadError(`What was read of ${file.id} is damaged: SHA-256 ${sha256} instead of ${file.sha256}. Do not use it.`, {
+        code: 'verification_failed',
+        provider: from.name,
+      });
+    await dependencies.ledger.touch(file.id);
+  }
+  return { ...download, chunks: checked() };
 }
 
 /**

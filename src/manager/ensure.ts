@@ -6,6 +6,7 @@ import type { UploadOrder } from '../domain/upload-order.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Provider } from '../providers/provider.ts';
 import { isThere, readableCopies } from './originals.ts';
+import { unlessAborted } from './uploader.ts';
 
 /** `there`: the id that was given out before still works. `uploaded_again`: its object had expired, was gone or damaged. */
 export interface Ensured {
@@ -83,12 +84,14 @@ export async function ensureFile(file: FileRecord, at: string, dependencies: Ens
   }
   const purpose = wanted ?? first?.copy.purpose ?? heldFor(references, resolve) ?? 'storage';
   const reference = referenceOf(name, purpose, references, resolve);
-  const result = await upload({
+  const order: UploadOrder = {
     idempotencyKey: keyOf(file.id, at, resolve(purpose)),
     ...{ source, provider: at, namespace: 'live', reference, verify: 'none', onDuplicate: 'reuse' },
     ...(operationId === undefined ? {} : { operationId }),
     ...(first === undefined || replaced === null ? {} : { replaces: { providerFileId: replaced, code: first.code } }),
-  });
+  };
+  // The upload goes on where nobody waits for it any more.
+  const result = await unlessAborted(upload(order), signal);
   const made = await ledger.copyByProviderId(at, to.account, result.providerFileId);
   const uploaded = replaced === null ? 'uploaded' : 'uploaded_again';
   return {
