@@ -1,5 +1,6 @@
 import { sleep } from '@temporalio/workflow';
 import { migrate as goodMigrate } from '../../workflows/migrate.ts';
+import { rollout as goodRollout } from '../../workflows/rollout.ts';
 import { upload as goodUpload } from '../../workflows/upload.ts';
 
 /** The workflows with a step more at their beginning: what a careless change looks like. */
@@ -11,4 +12,9 @@ export async function upload(...args: Parameters<typeof goodUpload>) {
 export async function migrate(...args: Parameters<typeof goodMigrate>) {
   await sleep('1 second');
   return await goodMigrate(...args);
+}
+
+export async function rollout(...args: Parameters<typeof goodRollout>) {
+  await sleep('1 second');
+  return await goodRollout(...args);
 }

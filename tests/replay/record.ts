@@ -1,33 +1,50 @@
-import { randomBytes } from 'node:crypto';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { NewUpload } from '../../src/client/cutover-client.ts';
 import { uploadSettings } from '../../src/client/settings.ts';
-import { type MigrateInput, migrateWorkflowId, uploadWorkflowId } from '../../workflows/contract.ts';
+import type { RolloutPlan } from '../../src/domain/rollout.ts';
+import {
+  type MigrateInput,
+  migrateWorkflowId,
+  type RolloutInput,
+  rollbackWorkflowId,
+  rolloutStatusQuery,
+  rolloutWorkflowId,
+  uploadWorkflowId,
+} from '../../workflows/contract.ts';
+import { uploadOf } from '../support/bodies.ts';
+import { startGeminiServer } from '../support/gemini-server.ts';
 import { type Running, runOn } from '../support/running.ts';
 import { scratchFolder, startOwnStack } from '../support/stack.ts';
 
 /**
- * `node tests/replay/record.ts` runs each workflow through its ways on a real server and saves the histories that replay.test.ts
- * holds today's code against. Run it for new workflows and new ways only: a saved history stands for a workflow that is running
- * somewhere, and is not to be replaced because it fails.
+ * `node tests/replay/record.ts` runs workflows through their ways on a real server and saves the histories that replay.test.ts holds
+ * today's code against: those that are not there yet. A saved history stands for a workflow that is running somewhere, and is not
+ * to be replaced because it fails.
  */
 const target = fileURLToPath(new URL('./histories/', import.meta.url));
 const scratch = scratchFolder('replay');
 const stack = await startOwnStack(scratch.path);
-const cutover = await runOn(stack);
+const gemini = await startGeminiServer();
+const cutover = await runOn(stack, { GEMINI_API_KEY: gemini.apiKey, GEMINI_BASE_URL: gemini.url });
 try {
-  rmSync(target, { recursive: true, force: true });
   mkdirSync(target, { recursive: true });
   await uploads(cutover);
   await migrations(cutover);
+  await rollouts(cutover);
 } finally {
   await cutover.stop();
+  await gemini.close();
   await stack.stop();
   scratch.remove();
+}
+
+function isSaved(way: string): boolean {
+  return existsSync(join(target, `${way}.1.json`));
 }
 
 /** One file for each run of a workflow: `<way>.<n>.json`, with its id, which replay needs. */
@@ -52,6 +69,7 @@ async function uploads({ client, put, ...cutover }: Running): Promise<void> {
     over: Partial<NewUpload> = {},
     meddle: (path: string) => Promise<void> | void = () => {},
   ) => {
+    if (isSaved(name)) return;
     const path = put(name, content);
     const upload: NewUpload = {
       idempotencyKey: name,
@@ -76,6 +94,11 @@ async function uploads({ client, put, ...cutover }: Running): Promise<void> {
   await way('upload-vanished', small, {}, (path) => rmSync(path));
   await way('upload-duplicate-refused', small, { onDuplicate: 'error' });
   await way('upload-cancelled', randomBytes(400 << 20));
+  await way('upload-by-rate', small, { provider: 'gemini', verify: 'stored' });
+  const stored = await cutover.stores.provider('supabase').upload(uploadOf(5000, 1));
+  const object = { kind: 'object', provider: 'supabase', id: stored.id, sizeBytes: 5000, name: 'object.bin', mimeType: null } as const;
+  await way('upload-object', small, { provider: 'gemini', source: object });
+  await way('upload-refused', small, { provider: 'gemini', source: { ...object, id: 'elsewhere/gone' } });
 }
 
 async function migrations({ client, put, folder, temporal, config, ...rest }: Running): Promise<void> {
@@ -90,6 +113,7 @@ async function migrations({ client, put, folder, temporal, config, ...rest }: Ru
     over: Partial<MigrateInput>,
     meddle: (id: string) => Promise<void> = async () => {},
   ) => {
+    if (isSaved(name)) return;
     const input: MigrateInput = {
       migrationId: name,
       source,
@@ -126,5 +150,79 @@ async function migrations({ client, put, folder, temporal, config, ...rest }: Ru
     await temporal.workflow.getHandle(migrateWorkflowId(id)).cancel();
   });
   await way('migrate-refused', { kind: 'folder', root: join(folder, 'nowhere') }, {});
+  await way('migrate-provider', { kind: 'provider', provider: 'supabase', under: null }, { provider: 'gemini' });
   await way('migrate-manifest', { kind: 'manifest', path: put('list.csv', 'path\nfolder/1\ngone\n') }, { verify: 'stored' });
+}
+
+async function rollouts({ temporal, config, stores: { rollouts: ledger }, ...rest }: Running): Promise<void> {
+  const cutover = { temporal, config, stores: { rollouts: ledger }, ...rest } as Running;
+  const rules: RolloutPlan['rules'] = {
+    ...{ threshold: 0.05, minSamples: 100, alpha: 0.01, beta: 0.05, steps: 2, stickyUsers: true, onMismatch: 'hold', mismatchTolerance: 0 },
+    tests: { wald: true, liveControl: false, pairs: false },
+  };
+  /** As facades write it, under the step that is in force. */
+  async function traffic(tool: string, count: number, failed: number): Promise<void> {
+    const step = (await ledger.rollout(tool))?.epoch ?? 0;
+    const failures: Record<string, number> = failed === 0 ? {} : { timeout: failed };
+    const minute = '2026-01-01T00:00:00.000Z';
+    await ledger.recordOutcomes(randomUUID(), [{ tool, arm: 'unified', step, minute, count, failures, latency: { 10: count } }]);
+  }
+  const way = async (name: string, over: Partial<RolloutPlan>, more: Partial<RolloutInput>, meddle: (tool: string) => Promise<void>) => {
+    if (isSaved(name)) return;
+    const plan: RolloutPlan = { tool: name, steps: [1, 50], bakeMs: 200, evaluationMs: 200, gates: [], rules, ...over };
+    const input: RolloutInput = {
+      plan,
+      startedBy: 'ann',
+      reason: null,
+      firstStep: 0,
+      activityTimeoutMs: 10_000,
+      looksPerRun: 1000,
+      ...more,
+    };
+    const handle = await temporal.workflow.start('rollout', {
+      workflowId: rolloutWorkflowId(name),
+      taskQueue: config.temporal.taskQueue,
+      args: [input],
+    });
+    while ((await ledger.rollout(name)) === null) await sleep(50);
+    await meddle(name);
+    await handle.result();
+    await sleep(500);
+    await save(cutover, name, rolloutWorkflowId(name));
+  };
+  const handleOf = (tool: string) => temporal.workflow.getHandle(rolloutWorkflowId(tool));
+  const until = async (tool: string, status: string) => {
+    for (let fed = -1; (await handleOf(tool).query(rolloutStatusQuery)).state.status !== status; await sleep(100)) {
+      const { epoch } = await handleOf(tool).query(rolloutStatusQuery);
+      if (epoch > fed && epoch > 0) await traffic(tool, 400, 1);
+      fed = epoch;
+    }
+  };
+  await way('rollout-healthy', {}, {}, async (tool) => {
+    await until(tool, 'guarding');
+    await handleOf(tool).signal('promote', { reason: 'well done', by: 'ann' });
+  });
+  await way('rollout-rolled-back', {}, {}, (tool) => traffic(tool, 30, 10));
+  await way('rollout-paused', {}, {}, async (tool) => {
+    await handleOf(tool).signal('pause', { reason: 'deploy' });
+    await sleep(1500);
+    await handleOf(tool).signal('resume');
+    await until(tool, 'guarding');
+    await handleOf(tool).signal('rollback');
+  });
+  await way('rollout-gated', { gates: [1] }, {}, async (tool) => {
+    await until(tool, 'awaiting_approval');
+    await handleOf(tool).signal('promote');
+    await until(tool, 'guarding');
+    await handleOf(tool).signal('promote');
+  });
+  await way('rollout-continued', {}, { looksPerRun: 2 }, async (tool) => {
+    while ((await handleOf(tool).query(rolloutStatusQuery)).looks < 5) await sleep(100);
+    await handleOf(tool).signal('rollback', { reason: 'enough' });
+  });
+  if (isSaved('rollback-completed')) return;
+  const input = { tool: 'rollout-healthy', by: 'ann', reason: 'a late one' };
+  const workflowId = rollbackWorkflowId(input.tool);
+  await temporal.workflow.execute('rollback', { workflowId, taskQueue: config.temporal.taskQueue, args: [input] });
+  await save(cutover, 'rollback-completed', workflowId);
 }

@@ -37,14 +37,15 @@ describe('a workflow that is running somewhere', () => {
     for (const [name, error] of ended) expect(error, name).toBeUndefined();
   }, 120_000);
 
-  test('has at least three saved histories of its kind', () => {
-    for (const workflow of ['upload', 'migrate'])
-      expect(names.filter((name) => name.startsWith(workflow)).length).toBeGreaterThanOrEqual(3);
+  test('has at least five saved histories of its kind', () => {
+    for (const workflow of ['upload', 'migrate', 'rollout'])
+      expect(names.filter((name) => name.startsWith(`${workflow}-`)).length).toBeGreaterThanOrEqual(5);
   });
 
   test('would be stopped by a change of the order of its steps, and these tests would say so', async () => {
     const ended = await failures(await bundle('./broken-workflows.ts'));
     expect(ended.get('upload-small.1.json')).toBeInstanceOf(Error);
     expect(ended.get('migrate-folder.1.json')).toBeInstanceOf(Error);
+    expect(ended.get('rollout-healthy.1.json')).toBeInstanceOf(Error);
   }, 120_000);
 });
