@@ -22,8 +22,8 @@ export interface DownloadRequest {
 }
 
 /**
- * A download that goes on by range (or from the start, where there are none) where its connection broke, as often as the policy allows in all. Never gives out more or
- * fewer bytes than announced: throws a retryable DownloadError instead.
+ * A download that goes on where its connection broke, as often as the policy allows in all: by range, or from the start where there
+ * are none. Never gives out more or fewer bytes than announced: throws a retryable DownloadError instead.
  */
 export async function resumingDownload(request: DownloadRequest): Promise<Download> {
   const { http, signal, range, retry } = request;
