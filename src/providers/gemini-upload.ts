@@ -37,9 +37,6 @@ interface Checkpoint {
 
 /** Resumable uploads: https://ai.google.dev/gemini-api/docs/files#upload_a_file, protocol `resumable`. */
 export function createGeminiUploads(http: Http, timeouts: CallTimeouts) {
-  /** Uploads that broke off, by their marker: the next attempt goes on with them. */
-  const begun = new Map<string, Checkpoint>();
-
   async function start({ request, filename }: Sending): Promise<Checkpoint> {
     const { body, mimeType, sha256, marker, signal } = request;
     const answer = await http.call({
@@ -64,7 +61,6 @@ export function createGeminiUploads(http: Http, timeouts: CallTimeouts) {
         detail: 'the server began a resumable upload without saying where',
       });
     const checkpoint = { path: url.pathname + url.search, sha256, marker };
-    begun.set(marker, checkpoint);
     request.onCheckpoint?.(checkpoint);
     return checkpoint;
   }
@@ -119,14 +115,13 @@ export function createGeminiUploads(http: Http, timeouts: CallTimeouts) {
   return {
     /** One attempt, which goes on where an earlier one broke off. */
     async send(sending: Sending): Promise<GeminiFile> {
-      const { marker, sha256, signal, body } = sending.request;
-      const left = begun.get(marker) ?? readCheckpoint(sending.request.checkpoint, sending.request);
-      const known = left === null || left.sha256 !== sha256 ? null : await received(left.path, signal);
+      const { signal, body } = sending.request;
+      const left = readCheckpoint(sending.request.checkpoint, sending.request);
+      const known = left === null ? null : await received(left.path, signal);
       // What the server has to its last byte but not ended cannot be gone on with: there is no byte left to end it by.
       const goesOn = left !== null && known !== null && known < body.sizeBytes;
       const { path } = goesOn ? left : await start(sending);
       const answer = await sendChunks(sending, path, goesOn ? known : 0);
-      begun.delete(marker);
       return fileIn<GeminiFile>(http, 'upload', parsed<{ file?: unknown } | null>(http, answer.text)?.file, 'name');
     },
   };

@@ -58,6 +58,20 @@ describe('An upload to Gemini', () => {
     }
   });
 
+  test('goes on where it broke off within its own retries, and does not send again what has arrived', async () => {
+    const server = await startGeminiServer();
+    const proxy = await startFaultProxy(server.url);
+    try {
+      proxy.inject(({ headers }) => headers['x-goog-upload-offset'] === String(8 * MIB), { kind: 'reset-request', afterBytes: MIB });
+      await connectTo(server)({ url: proxy.url, timeouts: SHORT }).upload(uploadOf(20 * MIB, freshSeed()));
+      const sent = proxy.seen.filter(({ headers }) => String(headers['x-goog-upload-command']).startsWith('upload'));
+      expect(sent.map(({ headers }) => Number(headers['x-goog-upload-offset']) / MIB)).toEqual([0, 8, 8, 16]);
+    } finally {
+      await proxy.close();
+      await server.close();
+    }
+  });
+
   test('says when the file will be gone', async () => {
     const server = await startGeminiServer();
     const { expiresAt } = await connectTo(server)().upload(uploadOf(10, freshSeed()));
