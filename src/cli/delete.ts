@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { countOf, printable } from '../domain/format.ts';
 import type { FileRecord, FileReference } from '../domain/models.ts';
-import { type Deleted, deleteFile } from '../manager/delete.ts';
-import { findFile } from '../manager/find-file.ts';
+import type { Deleted } from '../manager/delete.ts';
 import { confirmed } from './confirm.ts';
 import type { CommandContext } from './context.ts';
 import { UsageError } from './errors.ts';
+import { managerOf } from './manager.ts';
 import { collect } from './options.ts';
 
 interface DeleteOptions {
@@ -33,15 +33,16 @@ export function registerDelete(program: Command, context: CommandContext): void 
 
 export async function runDelete(context: CommandContext, given: string, options: DeleteOptions): Promise<void> {
   const { output } = context;
-  const stores = await context.services().stores();
-  const file = await findFile(stores.ledger, given);
-  const references = await stores.ledger.references(file.id);
+  const manager = await managerOf(context);
+  const file = await manager.find(given);
+  const references = await manager.references(file);
   const which = chosen(references, options);
   if (options.yes !== true && !(await confirmed(context, question(file, which === 'all' ? references.length : which.length, options)))) {
     output.message('Nothing was deleted.');
     return;
   }
-  const deleted = await deleteFile(file, which, { reason: options.reason, purge: options.purge ?? false, signal: context.signal }, stores);
+  const { reason, purge = false } = options;
+  const { operationId: _, ...deleted } = await manager.delete(file, { references: which, reason, purge, signal: context.signal });
   if (options.json === true) await output.json({ fileId: file.id, ...deleted });
   else for (const line of told(file, deleted)) output.message(line);
 }

@@ -1,15 +1,13 @@
-import { createHash } from 'node:crypto';
 import { lstat, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { DownloadError, ValidationError } from '../domain/errors.ts';
+import { ValidationError } from '../domain/errors.ts';
 import { formatBytes, printable } from '../domain/format.ts';
 import type { FileRecord } from '../domain/models.ts';
-import { downloadFile, locate } from '../manager/download.ts';
-import { findFile } from '../manager/find-file.ts';
-import type { Stores } from '../manager/stores.ts';
+import type { FileManager } from '../manager/file-manager.ts';
 import type { CommandContext } from './context.ts';
 import { UsageError } from './errors.ts';
+import { managerOf } from './manager.ts';
 
 interface DownloadOptions {
   output?: string;
@@ -31,16 +29,16 @@ export function registerDownload(program: Command, context: CommandContext): voi
 export async function runDownload(context: CommandContext, given: string, options: DownloadOptions): Promise<void> {
   if (options.output === '-' && options.json === true)
     throw new UsageError('--json and -o - both want standard output: leave one of them out');
-  const stores = await context.services().stores();
-  const file = await findFile(stores.ledger, given);
-  if (options.output === '-') return await toStdout(context, file, stores);
+  const manager = await managerOf(context);
+  const file = await manager.find(given);
+  if (options.output === '-') return await toStdout(context, file, manager);
   const target = await targetOf(file, given, options.output, context.source.cwd);
   // A link that leads nowhere would be overwritten too.
   if (options.force !== true && (await lstat(target).catch(() => null)) !== null)
     throw new ValidationError(`${printable(target)} is there already. Use --force to overwrite it, or -o for another name.`, {
       code: 'target_exists',
     });
-  const written = await downloadFile(file, target, stores, { signal: context.signal });
+  const { operationId: _, ...written } = await manager.download(file, target, { signal: context.signal });
   if (options.json === true) await context.output.json({ fileId: file.id, path: target, ...written });
   else context.output.message(`${printable(target)}: ${formatBytes(written.sizeBytes)}, SHA-256 ${written.sha256}`);
 }
@@ -55,20 +53,7 @@ async function targetOf(file: FileRecord, given: string, output: string | undefi
   return (await stat(target).catch(() => null))?.isDirectory() === true ? join(target, name) : target;
 }
 
-/** Here the reader has the bytes before the hash is known: a difference is an error at the end. */
-async function toStdout({ output, signal }: CommandContext, file: FileRecord, stores: Stores): Promise<void> {
-  const { from, id } = await locate(file, stores);
-  const { chunks } = await from.download(id, { signal });
-  const hash = createHash('sha256');
-  for await (const chunk of chunks) {
-    hash.update(chunk);
-    await output.write(chunk);
-  }
-  const sha256 = hash.digest('hex');
-  if (file.sha256 !== null && sha256 !== file.sha256)
-    throw new DownloadError(`What was written to standard output is damaged: SHA-256 ${sha256} instead of ${file.sha256}. Do not use it.`, {
-      code: 'verification_failed',
-      provider: from.name,
-    });
-  await stores.ledger.touch(file.id);
+async function toStdout({ output, signal }: CommandContext, file: FileRecord, manager: FileManager): Promise<void> {
+  const { chunks } = await manager.read(file, { signal });
+  for await (const chunk of chunks) await output.write(chunk);
 }

@@ -10,15 +10,12 @@ export class UsageError extends ValidationError {
   }
 }
 
-/** The user pressed Ctrl-C, and was told how to come back. */
-export class Interrupted extends Error {}
-
 /** What the user of a stack can settle by another command or setting. */
 const STACK_USAGE: ReadonlySet<string> = new Set(['already_running', 'port_taken', 'state_unusable', 'disk_full']);
 
 /** The exit code for anything that was thrown. Once the signal came, what fails then fails because of it. */
 export function exitCodeOf(error: unknown, signal?: AbortSignal): number {
-  if (error instanceof Interrupted || signal?.aborted === true) return EXIT.interrupted;
+  if (signal?.aborted === true) return EXIT.interrupted;
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   if (error instanceof StackError) return STACK_USAGE.has(error.code) ? EXIT.usage : EXIT.unavailable;
   return exitCodeFor(error);

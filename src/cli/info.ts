@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { countOf, formatBytes, printable } from '../domain/format.ts';
-import { findFile } from '../manager/find-file.ts';
+import { isLive } from '../manager/file-manager.ts';
 import type { CommandContext } from './context.ts';
+import { managerOf } from './manager.ts';
 
 export function registerInfo(program: Command, context: CommandContext): void {
   const { output } = context;
@@ -11,16 +12,9 @@ export function registerInfo(program: Command, context: CommandContext): void {
     .argument('<file>', 'its id, SHA-256 or name')
     .option('--json', 'print one JSON document')
     .action(async (given: string, { json }: { json?: boolean }) => {
-      const { ledger, provider } = await context.services().stores();
-      const file = await findFile(ledger, given);
-      const [references, copies] = await Promise.all([ledger.references(file.id), ledger.copies(file.id)]);
-      const withObjects = await Promise.all(
-        copies.map(async (copy) => {
-          const live = copy.status === 'completed' && copy.deletedAt === null && copy.providerFileId !== null;
-          return { ...copy, object: live ? await provider(copy.provider).info(copy.providerFileId ?? '', context.signal) : null, live };
-        }),
-      );
-      if (json === true) return await output.json({ ...file, references, copies: withObjects.map(({ live: _, ...copy }) => copy) });
+      const manager = await managerOf(context);
+      const { operationId: _, ...file } = await manager.info(given, { signal: context.signal });
+      if (json === true) return await output.json(file);
       const facts: [string, string | null][] = [
         ['id', file.id],
         ['SHA-256', file.sha256],
@@ -31,15 +25,16 @@ export function registerInfo(program: Command, context: CommandContext): void {
         ['last read', file.accessedAt],
       ];
       for (const [label, value] of facts) if (value !== null) await output.data(`${label.padEnd(10)} ${printable(value)}`);
-      for (const { provider: at, providerFileId, status, deletedAt, deletionReason, purgedAt, legalHold, object, live } of withObjects) {
+      for (const copy of file.copies) {
+        const { provider: at, providerFileId, status, deletedAt, deletionReason, purgedAt, legalHold, object } = copy;
         const fate =
           deletedAt === null ? status : `deleted ${deletedAt}${deletionReason === null ? '' : ` (${printable(deletionReason)})`}`;
-        const lost = live && object === null ? ', but the object is missing there' : '';
+        const lost = isLive(copy) && object === null ? ', but the object is missing there' : '';
         await output.data(
           `copy       ${at}: ${printable(providerFileId ?? '-')}, ${fate}${lost}${purgedAt === null ? '' : `, object removed ${purgedAt}`}${legalHold ? ', on hold' : ''}`,
         );
       }
-      for (const { name, tool, userId, purpose, keep, tags } of references)
+      for (const { name, tool, userId, purpose, keep, tags } of file.references)
         await output.data(
           `held by    ${tool}${userId === null ? '' : `, user ${printable(userId)}`} as ${printable(name)} (${purpose}, ${keep}${tags.length === 0 ? '' : `, ${printable(tags.join(' '))}`})`,
         );

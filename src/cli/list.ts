@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { formatBytes } from '../domain/format.ts';
 import type { FileListing } from '../ledger/ledger.ts';
-import { allFiles } from '../manager/find-file.ts';
 import type { CommandContext } from './context.ts';
+import { managerOf } from './manager.ts';
 import { wholeNumber } from './options.ts';
 
 const SCREEN = 200;
@@ -15,14 +15,14 @@ export function registerList(program: Command, context: CommandContext): void {
     .option('--limit <n>', 'how many at most', wholeNumber(1, 1_000_000_000))
     .option('--json', 'print a JSON document for each file')
     .action(async ({ limit, json }: { limit?: number; json?: boolean }) => {
-      const { ledger } = await context.services().stores();
+      const manager = await managerOf(context);
       let rows: string[][] = [];
       let shown = 0;
       const flush = async () => {
         if (rows.length > 0) await output.table(['ID', 'SIZE', 'SHA-256', 'HELD BY', 'AT', 'NAMES'], rows);
         rows = [];
       };
-      for await (const file of allFiles(ledger, limit)) {
+      for await (const file of manager.list(limit === undefined ? {} : { limit })) {
         context.signal.throwIfAborted();
         shown += 1;
         if (json === true) await output.json(file);

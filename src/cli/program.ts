@@ -7,6 +7,7 @@ import { registerDemo } from './demo.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerDown } from './down.ts';
 import { registerDownload } from './download.ts';
+import { registerEnsure } from './ensure.ts';
 import { registerIds } from './ids.ts';
 import { registerInfo } from './info.ts';
 import { registerList } from './list.ts';
@@ -47,6 +48,7 @@ export function createProgram(context: CommandContext, version: string, exit: (c
   registerDownload(program, context);
   registerList(program, context);
   registerInfo(program, context);
+  registerEnsure(program, context);
   registerDelete(program, context);
   registerIds(program, context, exit);
   registerReady(program, context, exit);

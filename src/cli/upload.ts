@@ -1,14 +1,13 @@
-import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { uploadWorkflowId } from '../../workflows/contract.ts';
-import { FileManagementError, messageOf, ValidationError } from '../domain/errors.ts';
+import { USES } from '../domain/capabilities.ts';
+import { FileManagementError, messageOf } from '../domain/errors.ts';
 import { formatBytes, printable } from '../domain/format.ts';
-import { type FileOperationResult, type FileSource, NewReference, type Verification } from '../domain/models.ts';
-import { fileError } from '../sources/file-errors.ts';
+import { type FileOperationResult, NewReference, type Verification } from '../domain/models.ts';
+import { type StartedUpload, uploadDurably } from '../manager/uploader.ts';
+import { pathSourceOf } from '../sources/path-source.ts';
 import type { CommandContext } from './context.ts';
-import { describeError, exitCodeOf, Interrupted, UsageError } from './errors.ts';
+import { describeError, exitCodeOf, UsageError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
 import { collect, toOption, verifyOption } from './options.ts';
 import { requireProvider } from './services.ts';
@@ -35,7 +34,7 @@ export function registerUpload(program: Command, context: CommandContext, exit: 
     .argument('<file...>', 'the files')
     .addOption(toOption())
     .option('--tool <name>', 'the tool on whose behalf', 'cli')
-    .option('--purpose <purpose>', 'what it is for', 'storage')
+    .option('--purpose <purpose>', `what it is for: ${USES.join(', ')}, or a purpose of the provider's own`, 'storage')
     .option('--tag <tag>', 'a tag; may be given more than once', collect)
     .option('--context <text>', 'anything worth remembering')
     .option('--user <id>', 'the user on whose behalf')
@@ -57,20 +56,22 @@ export async function runUpload(context: CommandContext, files: readonly string[
       if (context.signal.aborted) return;
       try {
         const path = resolve(context.source.cwd, file);
-        const upload = { source: await sourceOf(path), reference: referenceOf(path, options) };
-        const idempotencyKey = keyOf(upload, options);
-        const handle = await client.startUpload({
-          ...upload,
-          idempotencyKey,
-          provider: options.to,
-          namespace: 'live',
-          verify: options.verify ?? 'none',
-          onDuplicate: context.config().files.onDuplicate,
-        });
-        if (files.length === 1) announce(context, client.workflowUrl(uploadWorkflowId(idempotencyKey)));
-        await tell(context, file, await unlessAborted(client.uploadResult(handle), context.signal), options);
+        const started = ({ workflowId }: StartedUpload) => announce(context, client.workflowUrl(workflowId));
+        const result = await uploadDurably(
+          await pathSourceOf(path),
+          {
+            provider: options.to,
+            reference: referenceOf(path, options),
+            verify: options.verify ?? 'none',
+            onDuplicate: context.config().files.onDuplicate,
+            signal: context.signal,
+            ...(files.length === 1 ? { onStarted: started } : {}),
+          },
+          client,
+        );
+        await tell(context, file, result, options);
       } catch (error) {
-        if (error instanceof Interrupted) return;
+        if (context.signal.aborted) return;
         failures.push(error);
         await tellFailure(context, file, error, options);
       }
@@ -83,16 +84,6 @@ export async function runUpload(context: CommandContext, files: readonly string[
   }
   if (failures.length === 0) return EXIT.ok;
   return files.length === 1 ? exitCodeOf(failures[0]) : EXIT.failed;
-}
-
-async function sourceOf(path: string): Promise<FileSource> {
-  const found = await stat(path).catch((error: unknown) => {
-    throw fileError(error, path);
-  });
-  if (found.isDirectory())
-    throw new ValidationError(`${path} is a folder. To move all of it: npx cutover migrate ${path}`, { code: 'is_a_folder' });
-  if (!found.isFile()) throw new ValidationError(`${path} is not a file`, { code: 'not_a_file' });
-  return { kind: 'path', path, sizeBytes: found.size, modifiedMs: found.mtimeMs };
 }
 
 function referenceOf(path: string, { tool, purpose, tag, context, user, name }: UploadOptions): NewReference {
@@ -110,14 +101,6 @@ function referenceOf(path: string, { tool, purpose, tag, context, user, name }: 
       .map((issue) => `--${String(issue.path[0]).replace('userId', 'user').replace('tags', 'tag')}: ${issue.message}`)
       .join('; '),
   );
-}
-
-/** The same file, unchanged, for the same holder: the same upload while it runs. A hash, because workflow ids are stored in plain text. */
-function keyOf(upload: { source: FileSource; reference: NewReference }, { to, verify }: UploadOptions): string {
-  return createHash('sha256')
-    .update(JSON.stringify([upload, to, verify]))
-    .digest('hex')
-    .slice(0, 32);
 }
 
 function announce({ output }: CommandContext, url: string | null): void {
@@ -139,14 +122,4 @@ async function tellFailure(context: CommandContext, file: string, error: unknown
       error: error instanceof FileManagementError ? error.toJSON() : { message: messageOf(error) },
     });
   context.output.message(`${printable(file)}: ${describeError(error, { debug: context.config().log.debug })}`);
-}
-
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  work.catch(() => undefined);
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(new Interrupted());
-    if (signal.aborted) return stop();
-    signal.addEventListener('abort', stop, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
 }

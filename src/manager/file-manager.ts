@@ -69,6 +69,9 @@ export function createFileManager({ ledger, provider, providers, uploads, log }:
     /** @throws FileNotFoundError; ValidationError `name_ambiguous` */
     find: (given: string): Promise<FileRecord> => findFile(ledger, given),
 
+    /** Who holds a file. */
+    references: async (file: Named): Promise<FileReference[]> => await ledger.references((await recordOf(file)).id),
+
     /** Sends nothing where the content is there already. @param file a path, or where workers find the bytes */
     upload: (file: string | FileSource, options: UploadOptions): Promise<Followed<FileOperationResult>> =>
       operation('upload', options, async (operationId) => {
