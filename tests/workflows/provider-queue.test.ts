@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { providerQueue, uploadWorkflowId } from '../../workflows/contract.ts';
+import { uploadSettings } from '../../src/client/settings.ts';
+import { providerQueue, type UploadInput, uploadWorkflowId } from '../../workflows/contract.ts';
 import { type GeminiServer, startGeminiServer } from '../support/gemini-server.ts';
 import { type Running, runOn } from '../support/running.ts';
 
@@ -44,11 +45,7 @@ describe('A provider that has a rate', () => {
     // The bucket of the server's rate limiter is full when it begins.
     expect(FILES / seconds).toBeLessThanOrEqual(RATE * 1.5);
     const uploadId = uploadWorkflowId(`rate-${cutover.config.temporal.taskQueue}-0`);
-    const history = await cutover.temporal.workflow.getHandle(uploadId).fetchHistory();
-    const queues = (history.events ?? []).flatMap(({ activityTaskScheduledEventAttributes: activity }) =>
-      activity == null ? [] : [`${activity.activityType?.name} on ${activity.taskQueue?.name}`],
-    );
-    expect(queues).toContain(`storeContent on ${providerQueue(cutover.config.temporal.taskQueue, 'gemini')}`);
+    expect(await activitiesOf(uploadId)).toContain(`storeContent on ${providerQueue(cutover.config.temporal.taskQueue, 'gemini')}`);
   }, 60_000);
 
   test('is recorded with what the vendor says of it: when the file will be gone', async () => {
@@ -58,4 +55,35 @@ describe('A provider that has a rate', () => {
     const copies = await cutover.stores.ledger.copies(file?.id ?? '');
     expect(Date.parse(copies[0]?.expiresAt ?? '') - Date.now()).toBeGreaterThan(47 * 3_600_000);
   });
+
+  test('is served by its queue also when the rate is gone: what was started under it does not wait for ever', async () => {
+    const { config, temporal } = cutover;
+    const queue = providerQueue(config.temporal.taskQueue, 'supabase');
+    const workflowId = uploadWorkflowId(`unrated-${config.temporal.taskQueue}`);
+    const content = `unrated ${Math.random()}`;
+    await temporal.workflow.execute('upload', {
+      workflowId,
+      taskQueue: config.temporal.taskQueue,
+      args: [
+        {
+          idempotencyKey: workflowId,
+          source: { kind: 'path', path: cutover.put('unrated.txt', content), sizeBytes: content.length, modifiedMs: 0 },
+          provider: 'supabase',
+          namespace: 'live',
+          reference: { name: 'unrated.txt', tool: 'test', userId: null, purpose: 'storage', context: null, tags: [], keep: 'keep' },
+          verify: 'download',
+          onDuplicate: 'reuse',
+          settings: { ...uploadSettings(config, 'supabase'), providerQueue: queue },
+        } satisfies UploadInput,
+      ],
+    });
+    expect(await activitiesOf(workflowId)).toEqual(expect.arrayContaining([`storeContent on ${queue}`, `verifyCopy on ${queue}`]));
+  });
+
+  async function activitiesOf(workflowId: string): Promise<string[]> {
+    const { events } = await cutover.temporal.workflow.getHandle(workflowId).fetchHistory();
+    return (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: activity }) =>
+      activity == null ? [] : [`${activity.activityType?.name} on ${activity.taskQueue?.name}`],
+    );
+  }
 });
