@@ -74,7 +74,13 @@ export async function createWorker(config: Config, log: Logger): Promise<Running
     providers.all().map(({ name }) => {
       const rate = uploadsPerSecond(config.providers, name);
       const taskQueue = providerQueue(config.temporal.taskQueue, name);
-      return Worker.create({ ...shared, taskQueue, ...(rate === null ? {} : { maxTaskQueueActivitiesPerSecond: rate }) });
+      return Worker.create({
+        ...shared,
+        taskQueue,
+        // Slow by intent, or idle: there is one for each provider, and a poll is an open call.
+        maxConcurrentActivityTaskPolls: 2,
+        ...(rate === null ? {} : { maxTaskQueueActivitiesPerSecond: rate }),
+      });
     }),
   );
   const workers = [main, ...ofProviders];
