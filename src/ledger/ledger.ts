@@ -62,6 +62,16 @@ export interface ProviderState {
   updatedAt: string;
 }
 
+/** A file as its holder calls it. */
+export interface HeldFile {
+  referenceId: string;
+  fileId: string;
+  name: string;
+  sizeBytes: number | null;
+  mimeType: string | null;
+  sha256: string | null;
+}
+
 /** Where something that moved is now. `oldId` is what it was called before: the path of a folder's file, the id at a provider. */
 export interface IdMapping {
   migrationId: string;
@@ -136,6 +146,8 @@ export interface Ledger {
   usage(provider: string, account: string): Promise<Usage[]>;
   /** Files with at least one live copy outside of the shadow namespace, by id; at most 20 names of each, the oldest. */
   list(page: Page): Promise<FileListing[]>;
+  /** What a user holds (null: nobody's), one entry for each reference, by its id; `after` is the last one's. */
+  listHeldBy(userId: string | null, page: Page): Promise<HeldFile[]>;
   /** The file was read: retention counts from here. */
   touch(fileId: string): Promise<void>;
 

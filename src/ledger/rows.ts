@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FileCopy, FileRecord, FileReference, MigrationItem } from '../domain/models.ts';
-import type { Claim, FileListing, IdMapping, ProviderState, Traffic, Usage } from './ledger.ts';
+import type { Claim, FileListing, HeldFile, IdMapping, ProviderState, Traffic, Usage } from './ledger.ts';
 
 /** Rows and answers of the ledger's functions, as they come over the wire, turned into the models. */
 
@@ -19,6 +19,13 @@ export const CopyRow = row(FileCopy);
 export const FileRow = row(FileRecord);
 export const ReferenceRow = row(FileReference);
 export const MigrationItemRow = row(MigrationItem);
+
+export const HeldRow: z.ZodType<HeldFile> = row(
+  z.object({
+    ...{ referenceId: z.string(), fileId: z.string(), name: z.string() },
+    ...{ sizeBytes: z.number().nullable(), mimeType: z.string().nullable(), sha256: z.string().nullable() },
+  }),
+);
 
 export const ListingRow: z.ZodType<FileListing> = row(
   FileRecord.extend({

@@ -7,6 +7,7 @@ import {
   CopyRow,
   CopyWithFileRow,
   FileRow,
+  HeldRow,
   IdMapPageRow,
   IdMappingRow,
   ListingRow,
@@ -106,6 +107,8 @@ export function createSupabaseLedger(options: SupabaseLedgerOptions): Ledger {
       ),
     usage: (provider, account) => call('provider_usage', { p_provider: provider, p_account: account }, z.array(UsageRow)),
     list: (request) => call('list_files', page(request), z.array(ListingRow)),
+    listHeldBy: (userId, { after, limit }) =>
+      call('list_user_files', { p_user_id: storable(userId), p_after: after, p_limit: limit }, z.array(HeldRow)),
     async touch(fileId) {
       await call('touch_file', { p_file_id: fileId }, Changed);
     },

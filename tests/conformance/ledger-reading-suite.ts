@@ -31,6 +31,26 @@ export function describeReading(on: { ledger: Ledger }): void {
       await expect(on.ledger.touch(randomUUID())).rejects.toBeInstanceOf(FileNotFoundError);
     });
 
+    it('lists what a user holds, under their own names, page by page, and nobody else', async () => {
+      const userId = `user-${randomUUID()}`;
+      const { fileId } = await stored(on.ledger);
+      const { fileId: second } = await stored(on.ledger);
+      const { fileId: deleted } = await stored(on.ledger);
+      for (const [id, name] of [
+        [fileId, 'a.txt'],
+        [fileId, 'b.txt'],
+        [second, 'c.txt'],
+      ] as const)
+        await on.ledger.addReference(id, reference({ userId, name }));
+      const { id: gone } = await on.ledger.addReference(deleted, reference({ userId, name: 'gone.txt', keep: 'expire' }));
+      await on.ledger.deleteReference(gone);
+      await on.ledger.addReference(second, reference({ userId: `user-${randomUUID()}`, name: 'theirs.txt' }));
+      const first = await on.ledger.listHeldBy(userId, { after: null, limit: 2 });
+      const rest = await on.ledger.listHeldBy(userId, { after: first.at(-1)?.referenceId ?? null, limit: 2 });
+      expect([...first, ...rest].map(({ name }) => name).sort()).toEqual(['a.txt', 'b.txt', 'c.txt']);
+      expect(rest[0]).toMatchObject({ sizeBytes: expect.any(Number), sha256: expect.any(String) });
+    });
+
     it('lists live files page by page, in the order of their ids, each once, also past 1,000', async () => {
       const ids: string[] = [];
       for (let batch = 0; batch < 21; batch++)

@@ -204,6 +204,18 @@ export function createMemoryLedger(): Ledger {
         bytes: of.reduce((sum, { fileId }) => sum + fileOf(fileId).sizeBytes, 0),
       }));
     },
+    async listHeldBy(userId, { after, limit }) {
+      const there = (fileId: string) =>
+        copies.some((c) => c.fileId === fileId && c.namespace === 'live' && c.status === 'completed' && c.deletedAt === null);
+      return references
+        .filter((reference) => reference.userId === userId && reference.id > (after ?? '') && there(reference.fileId))
+        .sort((a, b) => (a.id < b.id ? -1 : 1))
+        .slice(0, limit)
+        .map(({ id, fileId, name }) => {
+          const { sizeBytes = null, mimeType = null, sha256 = null } = files.get(fileId) ?? {};
+          return { referenceId: id, fileId, name, sizeBytes, mimeType, sha256 };
+        });
+    },
     async list(page) {
       const shown = (file: FileRecord) => copies.filter((c) => c.fileId === file.id && c.namespace === 'live' && live(c));
       const listed = [...files.values()].filter((file) => shown(file).length > 0);

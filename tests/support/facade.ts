@@ -1,0 +1,49 @@
+import { join } from 'node:path';
+import { createFacade, type Facade, type FacadeOptions } from '../../src/facade/facade.ts';
+import { createLegacySupabase } from '../../src/facade/legacy-supabase.ts';
+import { recordOutcomes } from '../../src/facade/outcome-recorder.ts';
+import { watchState } from '../../src/facade/state-watcher.ts';
+import { createUnified, knownTo } from '../../src/facade/unified.ts';
+import { createFileManager } from '../../src/manager/file-manager.ts';
+import type { Running } from './running.ts';
+import { dropBucket, freshBucket, supabase, supabaseProvider } from './supabase-provider.ts';
+import { LONG } from './timeouts.ts';
+
+export interface RunningFacade {
+  facade: Facade;
+  /** Writes what was counted, and waits until it is in the ledger. */
+  flush(): Promise<void>;
+  /** What is in force as this process knows it. */
+  share(tool: string): number;
+  close(): Promise<void>;
+}
+
+/** The facade as an application has it: legacy straight to a bucket of its own, unified through the workers that run. */
+export async function startFacade({ config, client, stores, folder }: Running, more: Partial<FacadeOptions> = {}): Promise<RunningFacade> {
+  const bucket = freshBucket();
+  await supabaseProvider({ bucket }).check(new AbortController().signal);
+  const manager = createFileManager({ ...stores, uploads: async () => client });
+  const state = watchState({ ledger: stores.rollouts, defaults: config.migration, pollMs: 200 });
+  await state.ready();
+  const outcomes = recordOutcomes({ ledger: stores.rollouts, flushMs: 200 });
+  const facade = createFacade({
+    legacy: createLegacySupabase({ ...supabase(), bucket, timeouts: LONG }),
+    unified: createUnified({ manager, ledger: stores.ledger, providerOf: () => 'supabase', stagingFolder: join(folder, 'staging') }),
+    state,
+    outcomes,
+    fallback: config.migration.fallbackToLegacy,
+    maxFileBytes: config.files.maxFileBytes,
+    knows: (id) => knownTo(stores.ledger, id),
+    ...more,
+  });
+  return {
+    facade,
+    flush: () => outcomes.flush(),
+    share: (tool) => state.routing(tool).share,
+    async close() {
+      state.close();
+      await outcomes.close();
+      await dropBucket(bucket);
+    },
+  };
+}

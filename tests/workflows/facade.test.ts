@@ -1,0 +1,113 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { ProviderUnavailableError } from '../../src/domain/errors.ts';
+import type { RolloutPlan } from '../../src/domain/rollout.ts';
+import { createUnified } from '../../src/facade/unified.ts';
+import { createFileManager } from '../../src/manager/file-manager.ts';
+import { type RolloutInput, rolloutWorkflowId } from '../../workflows/contract.ts';
+import { describeFileService } from '../conformance/file-service-suite.ts';
+import { startFacade } from '../support/facade.ts';
+import { createMemoryFileService } from '../support/memory-file-service.ts';
+import { type Running, runOn } from '../support/running.ts';
+
+/** The facade over the real server, database and storage, with two workers: what an application and its users see of a ramp. */
+
+const SWITCHES = { ENABLE_UNIFIED_MANAGER: 'true', ENABLE_KIMI_MIGRATION: 'true', ENABLE_SUPABASE_MIGRATION: 'true' };
+const servers = () => ({ temporal: inject('temporal'), supabase: inject('supabase'), stateDir: inject('stateDir') });
+
+describeFileService('Unified, through durable workflows', async () => {
+  const cutover = await runOn(servers(), {}, { workers: 1 });
+  const manager = createFileManager({ ...cutover.stores, uploads: async () => cutover.client });
+  const stagingFolder = join(cutover.folder, 'staging');
+  const service = createUnified({ manager, ledger: cutover.stores.ledger, providerOf: () => 'supabase', stagingFolder });
+  return {
+    service,
+    async close() {
+      expect(readdirSync(stagingFolder)).toEqual([]);
+      await cutover.stop();
+    },
+  };
+});
+
+describe('A ramp, as an application sees it', () => {
+  let cutover: Running;
+  beforeAll(async () => {
+    cutover = await runOn(servers(), SWITCHES, { workers: 2 });
+  });
+  afterAll(() => cutover?.stop());
+
+  /** Of `kimi` or `supabase`: each test has a tool of its own. */
+  async function ramp(tool: string, change: Partial<RolloutPlan> = {}) {
+    const plan: RolloutPlan = {
+      ...{ tool, steps: [30, 70], bakeMs: 500, evaluationMs: 300, gates: [], ...change },
+      rules: {
+        ...{
+          threshold: 0.05,
+          minSamples: 30,
+          alpha: 0.01,
+          beta: 0.05,
+          steps: 2,
+          stickyUsers: true,
+          onMismatch: 'hold',
+          mismatchTolerance: 0,
+        },
+        tests: { wald: false, liveControl: false, pairs: false },
+      },
+    };
+    const input: RolloutInput = { plan, startedBy: 'ann', reason: null, firstStep: 0, activityTimeoutMs: 10_000, looksPerRun: 1000 };
+    const { taskQueue } = cutover.config.temporal;
+    return await cutover.temporal.workflow.start('rollout', { workflowId: rolloutWorkflowId(tool), taskQueue, args: [input] });
+  }
+  /** So many that a share of 30 % covers some of them. */
+  const USERS = 30;
+  const content = () => ({ bytes: Buffer.from(`content ${Math.random()}`), name: 'note.txt' });
+
+  test('takes users over step by step, loses no file, and moves nobody back', async () => {
+    const running = await startFacade(cutover);
+    const handle = await ramp('kimi');
+    const uploaded: { id: string; userId: string }[] = [];
+    const byUser = new Map<string, string>();
+    const statuses = async () => (await cutover.stores.rollouts.rollout('kimi'))?.status;
+    const deadline = Date.now() + 60_000;
+    while ((await statuses()) !== 'guarding' && Date.now() < deadline) {
+      await Promise.all(
+        Array.from({ length: USERS }, async (_, user) => {
+          const userId = `user-${user}`;
+          const file = await running.facade.upload(content(), { tool: 'kimi', userId });
+          uploaded.push({ id: file.id, userId });
+          expect([byUser.get(userId), file.servedBy]).not.toEqual(['unified', 'legacy']);
+          byUser.set(userId, file.servedBy);
+        }),
+      );
+      await running.flush();
+    }
+    expect(await statuses()).toBe('guarding');
+    expect([...byUser.values()].filter((arm) => arm === 'unified').length).toBeGreaterThan(3);
+    for (const { id, userId } of uploaded) expect(await running.facade.info(id, { tool: 'kimi', userId }), id).not.toBeNull();
+    await handle.signal('rollback', { reason: 'end of the test' });
+    await handle.result();
+    await running.close();
+  }, 90_000);
+
+  test('of a candidate that fails is taken back by itself, and no caller saw an error', async () => {
+    const unified = createMemoryFileService('broken');
+    unified.failing = new ProviderUnavailableError('the new path is down', { code: 'unavailable', retryable: true });
+    const running = await startFacade(cutover, { unified });
+    const handle = await ramp('supabase');
+    await expect.poll(() => running.share('supabase'), { timeout: 20_000 }).toBe(30);
+    for (let at = 0; running.share('supabase') > 0 && at < 60; at += 1) {
+      const files = await Promise.all(
+        Array.from({ length: 20 }, (_, user) => running.facade.upload(content(), { tool: 'supabase', userId: `user-${user}` })),
+      );
+      expect(files.every(({ servedBy }) => servedBy === 'legacy')).toBe(true);
+      await running.flush();
+    }
+    expect(await handle.result()).toMatchObject({ state: { status: 'rolled_back', share: 0, step: 0 } });
+    // Within five seconds in every facade.
+    await expect.poll(() => running.share('supabase'), { timeout: 5000 }).toBe(0);
+    const events = await cutover.stores.rollouts.events('supabase', { after: null, limit: 100 });
+    expect(events.at(-1)).toMatchObject({ decision: 'rolled_back', decidedBy: 'the judge', shareBefore: 30, shareAfter: 0 });
+    await running.close();
+  }, 90_000);
+});
