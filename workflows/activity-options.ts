@@ -11,9 +11,12 @@ const RETRY = { initialInterval: '500 milliseconds', backoffCoefficient: 2, maxi
 /** One try at once, inside the workflow task; what fails there is tried again as a regular activity, where it can be seen. */
 export const LOCAL: LocalActivityOptions = { startToCloseTimeout: '8 seconds', retry: { maximumAttempts: 1 } };
 
+/** Where somebody has another place to go, an outage is told soon. */
+const retryOf = ({ attempts }: UploadSettings) => (attempts === undefined ? RETRY : { ...RETRY, maximumAttempts: attempts });
+
 /** Small calls: the ledger, a provider's metadata. */
 export function small(settings: UploadSettings): ActivityOptions {
-  return { startToCloseTimeout: settings.activityTimeoutMs, scheduleToCloseTimeout: OUTAGE, retry: RETRY };
+  return { startToCloseTimeout: settings.activityTimeoutMs, scheduleToCloseTimeout: OUTAGE, retry: retryOf(settings) };
 }
 
 /** Reads or sends all bytes of a file: as long as the slowest acceptable rate takes; a dead worker is noticed by the heartbeat. */
@@ -25,7 +28,7 @@ export function transfer(settings: UploadSettings, sizeBytes: number): ActivityO
     heartbeatTimeout: '10 seconds',
     // A claim is given up only after its transfer has stopped.
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-    retry: RETRY,
+    retry: retryOf(settings),
   };
 }
 

@@ -37,6 +37,8 @@ export interface UploadSettings {
   activityTimeoutMs: number;
   /** How long a claim lasts without being renewed. */
   leaseSeconds: number;
+  /** How often an activity is tried; absent: until an outage has gone on for too long. */
+  attempts?: number;
   /**
    * Task queue of the activities that send bytes to this provider: it has a rate that all workers share. Absent: they go with the
    * others, as fast as they can. (A local activity would pass the rate by: there are none for such a provider.)
@@ -47,7 +49,7 @@ export interface UploadSettings {
 /** Each provider that has a rate has a queue of its own. */
 export const providerQueue = (taskQueue: string, provider: string) => `${taskQueue}-${provider}`;
 
-export interface UploadInput extends UploadOrder {
+export interface UploadInput extends Omit<UploadOrder, 'attempts'> {
   settings: UploadSettings;
 }
 export type UploadResult = FileOperationResult;

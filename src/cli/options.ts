@@ -24,7 +24,7 @@ export function migrationId(text: string): string {
 
 export const collect = (value: string, previous: readonly string[] = []): readonly string[] => [...previous, value];
 
-export const toOption = () => new Option('--to <provider>', 'the provider to which files go').default('supabase');
+export const toOption = (about = 'the provider to which files go') => new Option('--to <provider>', about).default('supabase');
 
 export const verifyOption = () =>
   new Option('--verify [how]', 'check each stored copy: by the size and hash on record, or by reading it back')

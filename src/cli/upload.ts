@@ -3,15 +3,18 @@ import type { Command } from 'commander';
 import { USES } from '../domain/capabilities.ts';
 import { FileManagementError, messageOf } from '../domain/errors.ts';
 import { formatBytes, printable } from '../domain/format.ts';
-import { type FileOperationResult, NewReference, type Verification } from '../domain/models.ts';
-import { type StartedUpload, uploadDurably } from '../manager/uploader.ts';
+import { type FileOperationResult, NewReference, type PathSource, type Verification } from '../domain/models.ts';
+import { type UploadOptions as DurableUpload, type StartedUpload, uploadDurably } from '../manager/uploader.ts';
 import { pathSourceOf } from '../sources/path-source.ts';
 import type { CommandContext } from './context.ts';
 import { describeError, exitCodeOf, UsageError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
+import { managerOf } from './manager.ts';
 import { collect, toOption, verifyOption } from './options.ts';
 import { requireProvider } from './services.ts';
 
+/** For `--to`: the smart handler chooses. */
+const AUTO = 'auto';
 /** Uploads under way at once: each is a workflow of its own. */
 const AT_ONCE = 16;
 
@@ -32,7 +35,7 @@ export function registerUpload(program: Command, context: CommandContext, exit: 
     .command('upload')
     .description('upload files, each in a durable workflow; content that is there already is not sent again')
     .argument('<file...>', 'the files')
-    .addOption(toOption())
+    .addOption(toOption(`the provider to which files go, or ${AUTO}: the one that suits each best`))
     .option('--tool <name>', 'the tool on whose behalf', 'cli')
     .option('--purpose <purpose>', `what it is for: ${USES.join(', ')}, or a purpose of the provider's own`, 'storage')
     .option('--tag <tag>', 'a tag; may be given more than once', collect)
@@ -47,7 +50,7 @@ export function registerUpload(program: Command, context: CommandContext, exit: 
 /** @returns the exit code: of the only file's error, or 1 when one of several failed. */
 export async function runUpload(context: CommandContext, files: readonly string[], options: UploadOptions): Promise<number> {
   if (options.name !== undefined && files.length > 1) throw new UsageError('--name names one file: upload the others separately');
-  await requireProvider(context, options.to);
+  if (options.to !== AUTO) await requireProvider(context, options.to);
   const client = await context.services().client();
   const left = files.values();
   const failures: unknown[] = [];
@@ -57,18 +60,18 @@ export async function runUpload(context: CommandContext, files: readonly string[
       try {
         const path = resolve(context.source.cwd, file);
         const started = ({ workflowId }: StartedUpload) => announce(context, client.workflowUrl(workflowId));
-        const result = await uploadDurably(
-          await pathSourceOf(path),
-          {
-            provider: options.to,
-            reference: referenceOf(path, options),
-            verify: options.verify ?? 'none',
-            onDuplicate: context.config().files.onDuplicate,
-            signal: context.signal,
-            ...(files.length === 1 ? { onStarted: started } : {}),
-          },
-          client,
-        );
+        const source = await pathSourceOf(path);
+        const upload: Omit<DurableUpload, 'provider'> = {
+          reference: referenceOf(path, options),
+          verify: options.verify ?? 'none',
+          onDuplicate: context.config().files.onDuplicate,
+          signal: context.signal,
+          ...(files.length === 1 ? { onStarted: started } : {}),
+        };
+        const result =
+          options.to === AUTO
+            ? await uploadAnywhere(context, source, upload)
+            : await uploadDurably(source, { ...upload, provider: options.to }, client);
         await tell(context, file, result, options);
       } catch (error) {
         if (context.signal.aborted) return;
@@ -101,6 +104,13 @@ function referenceOf(path: string, { tool, purpose, tag, context, user, name }: 
       .map((issue) => `--${String(issue.path[0]).replace('userId', 'user').replace('tags', 'tag')}: ${issue.message}`)
       .join('; '),
   );
+}
+
+/** The smart handler chooses, and says why. */
+async function uploadAnywhere(context: CommandContext, source: PathSource, upload: Omit<DurableUpload, 'provider'>) {
+  const { reason, considered, operationId, result } = await (await managerOf(context)).uploadToBest(source, upload);
+  context.output.message(printable(reason));
+  return { ...result, operationId, reason, considered };
 }
 
 function announce({ output }: CommandContext, url: string | null): void {

@@ -36,6 +36,10 @@ export interface Capabilities {
   ranges: boolean;
   /** The vendor's own purposes, the preferred ones first; null: it has none, and any word will do. */
   purposes: Readonly<Record<string, PurposeLimits>> | null;
+  /** What a provider without purposes of its own is good for; absent: anything. */
+  uses?: readonly Use[];
+  /** Whether a large transfer that broke is gone on with where it stopped; absent: it begins again from the first byte. */
+  resumes?: boolean;
   /** Limits of one account; null: none is documented. */
   quota: { files: number | null; bytes: number | null } | null;
   /** After how long the vendor itself drops a file; null: it keeps it. */
@@ -49,6 +53,8 @@ export const storageCapabilities = (maxFileBytes: number): Capabilities => ({
   downloads: true,
   ranges: true,
   purposes: null,
+  uses: ['storage'],
+  resumes: true,
   quota: null,
   expiresAfterSeconds: null,
 });

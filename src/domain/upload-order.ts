@@ -10,6 +10,8 @@ export interface UploadOrder {
   verify: Verification;
   /** Whether a content that is there already is the answer, or an error. */
   onDuplicate: 'reuse' | 'error';
+  /** How often each step is tried before an outage is told; absent: outages are waited out. */
+  attempts?: number;
   /** In logs and in Temporal's UI; absent: nobody follows it. */
   operationId?: string;
   /** An object that no longer does: a copy that stands on it is made again. `code` says why, to the ledger. */

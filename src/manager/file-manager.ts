@@ -2,22 +2,27 @@ import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { FileManagementError, messageOf } from '../domain/errors.ts';
-import type { FileCopy, FileOperationResult, FileRecord, FileReference, FileSource } from '../domain/models.ts';
+import type { Candidate } from '../domain/handling.ts';
+import type { FileCopy, FileOperationResult, FileRecord, FileReference, FileSource, PathSource } from '../domain/models.ts';
 import type { FileListing } from '../ledger/ledger.ts';
 import type { Download, StoredObject } from '../providers/provider.ts';
 import { pathSourceOf } from '../sources/path-source.ts';
 import { type Deleted, deleteFile } from './delete.ts';
 import { downloadFile, readFile } from './download.ts';
 import { type Ensured, type EnsureOptions, ensureFile } from './ensure.ts';
+import { fileNameOf } from './file-name.ts';
 import { allFiles, findFile } from './find-file.ts';
 import { isThere } from './originals.ts';
 import { getProviderStatus, listAvailableProviders, type ProviderStatus } from './provider-status.ts';
+import { type GivenInline, handleFile, type SmartHandlerDependencies, type UploadedToBest, uploadToBest } from './smart-handler.ts';
 import type { Stores } from './stores.ts';
 import { type Followed, type UploadOptions, type Uploads, uploadDurably } from './uploader.ts';
 
 export interface FileManagerDependencies extends Pick<Stores, 'ledger' | 'provider' | 'providers'> {
   /** Temporal's client, connected when the first upload asks for it. */
   uploads: () => Promise<Uploads>;
+  /** Up to which size (bytes) texts are given inline, and which providers may be chosen, the best first (null: all). Absent: none are but empty ones, and all may. */
+  smartHandler?: { inlineMaxBytes: number; providers: readonly string[] | null };
   /** Each operation logs by a child of it that carries the operation's id. */
   log?: Logger;
 }
@@ -27,6 +32,9 @@ export interface OperationOptions {
   /** In logs and results, and in the workflow where there is one; one is made where none is given. */
   operationId?: string;
 }
+
+/** The reference's purpose is the use: what the file is for. */
+export type HandleFileOptions = Omit<UploadOptions, 'provider' | 'idempotencyKey' | 'attempts'>;
 
 /** A file by its record, or by what a person calls it: its id, its SHA-256, a name or what it was called before it moved. */
 export type Named = FileRecord | string;
@@ -39,8 +47,12 @@ export interface FileInfo extends FileRecord {
 
 export type FileManager = ReturnType<typeof createFileManager>;
 
+const EVERYWHERE = { inlineMaxBytes: 0, providers: null };
+/** Each has retries of its own inside. */
+const FEW_ATTEMPTS = 3;
+
 /** Every operation on files over the whole set of providers: one content is kept once, and what is where is the ledger's word. */
-export function createFileManager({ ledger, provider, providers, uploads, log }: FileManagerDependencies) {
+export function createFileManager({ ledger, provider, providers, uploads, smartHandler = EVERYWHERE, log }: FileManagerDependencies) {
   const stores = { ledger, provider, providers };
 
   /** Under one id in the log lines and the answer. */
@@ -65,6 +77,32 @@ export function createFileManager({ ledger, provider, providers, uploads, log }:
   }
   const recordOf = async (file: Named): Promise<FileRecord> => (typeof file === 'string' ? await findFile(ledger, file) : file);
 
+  async function candidates(signal: AbortSignal): Promise<Candidate[]> {
+    const statuses = await listAvailableProviders(stores, { signal, ask: false });
+    return await Promise.all(
+      statuses.map(async ({ name, capabilities, circuit }) => {
+        const own = provider(name);
+        // A provider that cannot be counted now is found out when it is asked to take the file.
+        const held = await own.held(signal).catch(() => null);
+        return { provider: name, capabilities, circuit: own.status().circuit === 'closed' ? circuit : own.status().circuit, held };
+      }),
+    );
+  }
+
+  const handling = (source: PathSource, { reference, signal }: HandleFileOptions) => ({
+    use: reference.purpose,
+    name: fileNameOf(source, reference.name),
+    signal,
+  });
+  const smart = (options: HandleFileOptions): SmartHandlerDependencies => ({
+    candidates,
+    check: (name, signal) => provider(name).check(signal),
+    upload: async (source, to, mayFail) =>
+      await uploadDurably(source, { ...options, provider: to.provider, ...(mayFail ? { attempts: FEW_ATTEMPTS } : {}) }, await uploads()),
+    inlineMaxBytes: smartHandler.inlineMaxBytes,
+    preferred: smartHandler.providers,
+  });
+
   return {
     /** @throws FileNotFoundError; ValidationError `name_ambiguous` */
     find: (given: string): Promise<FileRecord> => findFile(ledger, given),
@@ -79,6 +117,20 @@ export function createFileManager({ ledger, provider, providers, uploads, log }:
         provider(options.provider);
         const source = typeof file === 'string' ? await pathSourceOf(resolve(file)) : file;
         return await uploadDurably(source, { ...options, operationId }, await uploads());
+      }),
+
+    /** Gives a small text inline where its use allows that, and uploads everything else to the provider that suits it best. */
+    handle: (file: string | PathSource, options: HandleFileOptions): Promise<Followed<GivenInline | UploadedToBest>> =>
+      operation('handle', options, async (operationId) => {
+        const source = typeof file === 'string' ? await pathSourceOf(resolve(file)) : file;
+        return await handleFile(source, handling(source, options), smart({ ...options, operationId }));
+      }),
+
+    /** As `handle`, and never inline. */
+    uploadToBest: (file: string | PathSource, options: HandleFileOptions): Promise<Followed<UploadedToBest>> =>
+      operation('upload', options, async (operationId) => {
+        const source = typeof file === 'string' ? await pathSourceOf(resolve(file)) : file;
+        return await uploadToBest(source, handling(source, options), smart({ ...options, operationId }));
       }),
 
     /** Writes it to `target`, whole and checked, or not at all. */

@@ -32,6 +32,7 @@ const capabilitiesOf = (maxFileBytes: number): Capabilities => ({
   downloads: false,
   ranges: false,
   purposes: null,
+  uses: ['storage', 'extract', 'vision', 'code'],
   quota: null,
   expiresAfterSeconds: null,
 });

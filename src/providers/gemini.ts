@@ -27,6 +27,8 @@ const capabilitiesOf = (maxFileBytes: number): Capabilities => ({
   downloads: false,
   ranges: false,
   purposes: null,
+  uses: ['extract', 'vision', 'voice', 'batch'],
+  resumes: true,
   quota: { files: null, bytes: 20 * GB },
   expiresAfterSeconds: 48 * 3600,
 });

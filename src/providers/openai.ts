@@ -35,6 +35,7 @@ export function openAiCapabilities(baseUrl: string, maxFileBytes: number): Capab
     minFileBytes: 0,
     downloads: givesBack,
     ranges: false,
+    resumes: true,
     purposes: {
       user_data: purpose(['storage', 'extract'], null, givesBack),
       assistants: purpose(['code', 'extract'], null, givesBack),

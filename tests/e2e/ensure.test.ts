@@ -76,3 +76,24 @@ describe('cutover ensure', { timeout: 60_000 }, () => {
     });
   });
 });
+
+describe('cutover upload --to auto', { timeout: 60_000 }, () => {
+  it('chooses the provider for what the file is for, and tells the reason beside the data', async () => {
+    running.put('choose.txt', `choose ${running.config.temporal.taskQueue}`);
+    const kept = await cutover('upload', 'choose.txt', '--to', 'auto');
+    expect(kept).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^[0-9a-f-]{36} {2}uploaded/),
+      stderr: expect.stringMatching(/supabase: it takes/),
+    });
+    const { stdout } = await cutover('upload', 'choose.txt', '--to', 'auto', '--purpose', 'vision', '--json');
+    expect(JSON.parse(stdout)).toMatchObject({
+      ...{ outcome: 'uploaded', provider: 'gemini', reason: expect.stringMatching(/^gemini: it takes/) },
+      considered: [{ provider: 'gemini' }, { provider: 'supabase', taken: false }],
+    });
+  });
+  it('says why each provider does not take it', async () => {
+    const none = await cutover('upload', 'choose.txt', '--to', 'auto', '--purpose', 'fine-tune');
+    expect(none).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(/gemini: .*\n {2}supabase: /s) });
+  });
+});

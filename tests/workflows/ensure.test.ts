@@ -22,7 +22,12 @@ beforeAll(async () => {
       done();
     },
   });
-  manager = createFileManager({ ...cutover.stores, uploads: async () => cutover.client, log: pino(sink) });
+  manager = createFileManager({
+    ...cutover.stores,
+    uploads: async () => cutover.client,
+    smartHandler: cutover.config.providers.smartHandler,
+    log: pino(sink),
+  });
 });
 afterAll(async () => {
   await cutover.stop();
@@ -139,4 +144,58 @@ describe('an operation of the manager', () => {
     ]);
     expect(await manager.getProviderStatus('gemini', { signal })).toMatchObject({ name: 'gemini', circuit: 'closed' });
   });
+});
+
+describe('a file for which nobody named a provider', () => {
+  const handle = (name: string, content: string | Uint8Array, purpose: string) =>
+    manager.handle(cutover.put(`${randomUUID()}/${name}`, content), { reference: { ...reference(name), purpose }, signal });
+
+  test('goes where its use is served: to a storage, to a model, or nowhere where its text will do', async () => {
+    const kept = await handle('kept.txt', 'short', 'storage');
+    expect(kept).toMatchObject({ action: 'upload', provider: 'supabase', result: { provider: 'supabase' } });
+    expect(await handle('read.bin', randomBytes(100), 'extract')).toMatchObject({
+      ...{ action: 'upload', provider: 'gemini', purpose: 'extract' },
+      considered: [
+        { provider: 'gemini', taken: true },
+        { provider: 'supabase', taken: false, why: expect.stringContaining('not for extract') },
+      ],
+    });
+    expect(await handle('read.txt', 'short', 'extract')).toMatchObject({ action: 'inline', text: 'short' });
+  });
+
+  test('goes to the next provider where the first is down, before Temporal waits an outage out', async () => {
+    const dead = await runCutover({
+      ...{ GEMINI_API_KEY: gemini.apiKey, GEMINI_BASE_URL: 'http://127.0.0.1:9', MAX_RETRY_ATTEMPTS: '0' },
+      SMART_HANDLER_PROVIDERS: 'gemini,supabase',
+    });
+    const { smartHandler } = dead.config.providers;
+    const other = createFileManager({ ...dead.stores, uploads: async () => dead.client, smartHandler });
+    const options = { reference: { ...reference('label.txt'), purpose: 'a label of ours' }, signal };
+    // A storage takes any label; Gemini is made to.
+    const takesAll = { ...dead.stores.provider('gemini'), capabilities: dead.stores.provider('supabase').capabilities };
+    const provider = (name: string) => (name === 'gemini' ? takesAll : dead.stores.provider(name));
+    const providers = { ...dead.stores.providers, all: () => [takesAll, dead.stores.provider('supabase')] };
+    const both = createFileManager({ ...dead.stores, provider, providers, uploads: async () => dead.client, smartHandler });
+    const path = dead.put('label.txt', randomBytes(50));
+    expect(await both.uploadToBest(path, options)).toMatchObject({
+      provider: 'supabase',
+      considered: [
+        { provider: 'gemini', taken: false, why: expect.stringContaining('nothing listens there') },
+        { provider: 'supabase', taken: true },
+      ],
+    });
+    await expect(other.uploadToBest(path, { ...options, reference: { ...options.reference, purpose: 'batch' } })).rejects.toMatchObject({
+      code: 'connection_refused',
+    });
+    await dead.stop();
+  }, 60_000);
+
+  test('has few tries where there is another place, so that an outage on the way is told', async () => {
+    const dead = await runCutover({ GEMINI_API_KEY: gemini.apiKey, GEMINI_BASE_URL: 'http://127.0.0.1:9', MAX_RETRY_ATTEMPTS: '0' });
+    const path = dead.put('tried.txt', randomBytes(50));
+    const manager = createFileManager({ ...dead.stores, uploads: async () => dead.client });
+    const upload = manager.upload(path, { provider: 'gemini', reference: reference('tried.txt'), attempts: 2, signal });
+    await expect(upload).rejects.toMatchObject({ code: 'connection_refused', provider: 'gemini' });
+    await dead.stop();
+  }, 60_000);
 });
