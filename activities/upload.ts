@@ -24,6 +24,17 @@ interface StoreHeartbeat {
 
 /** What the workflow `upload` is made of: calls of the manager. Idempotent: the same owner gets the same claim and object again. */
 export function createUploadActivities({ steps, ledger }: UploadActivitiesDependencies) {
+  /**
+   * A step may wait for its turn longer than its lease lasts. What somebody else has sent meanwhile is the live object: it is neither
+   * looked for to be replaced, nor sent a second time.
+   */
+  async function stillHeld(content: FileContent, claim: Claimed & { outcome: 'claimed' }, target: UploadTarget) {
+    if (await ledger.renew(claim.copyId, target.owner, target.leaseSeconds)) return claim;
+    const now = await steps.claim(content, target);
+    if (now.outcome === 'claimed' && now.copyId === claim.copyId) return now;
+    throw claimLost();
+  }
+
   return {
     /**
      * All four steps of a small file at once. Whatever is not as usual (the content is being sent by another, an outage) is thrown
@@ -75,12 +86,16 @@ export function createUploadActivities({ steps, ledger }: UploadActivitiesDepend
     },
 
     async storeContent(input: UploadInput, content: FileContent, claim: Claimed & { outcome: 'claimed' }): Promise<Stored> {
-      const lease = keepLease(ledger, claim.copyId, targetOf(input));
-      const before = activityInfo().heartbeatDetails as StoreHeartbeat | undefined;
+      const target = targetOf(input);
+      const { attempt, heartbeatDetails } = activityInfo();
+      const before = heartbeatDetails as StoreHeartbeat | undefined;
       const details: StoreHeartbeat = { sentBytes: 0, checkpoint: before?.checkpoint };
-      try {
-        return await heartbeating(details, () =>
-          steps.store(input.source, content, claim, targetOf(input), {
+      return await heartbeating(details, async () => {
+        const { attempts, ...held } = await stillHeld(content, claim, target);
+        const lease = keepLease(ledger, claim.copyId, target);
+        try {
+          // An earlier attempt of this activity may have left an object, as an earlier claim may.
+          return await steps.store(input.source, content, { ...held, attempts: attempts + attempt - 1 }, target, {
             signal: AbortSignal.any([cancellationSignal(), lease.lost]),
             ...(before === undefined ? {} : { checkpoint: before.checkpoint }),
             onProgress: (sentBytes) => {
@@ -89,11 +104,11 @@ export function createUploadActivities({ steps, ledger }: UploadActivitiesDepend
             onCheckpoint: (checkpoint) => {
               details.checkpoint = checkpoint;
             },
-          }),
-        );
-      } finally {
-        lease.stop();
-      }
+          });
+        } finally {
+          lease.stop();
+        }
+      });
     },
 
     /** Workflows of an older version give no expiry. */
@@ -140,6 +155,8 @@ function targetOf(input: UploadInput): UploadTarget {
   };
 }
 
+const claimLost = () => new UploadError('The claim on this upload was taken over by another', { code: 'claim_lost', retryable: false });
+
 /** Renews the claim while bytes move; aborts the transfer when somebody else has taken it over. */
 function keepLease(ledger: Ledger, copyId: string, { owner, leaseSeconds }: UploadTarget): { lost: AbortSignal; stop(): void } {
   const controller = new AbortController();
@@ -147,10 +164,7 @@ function keepLease(ledger: Ledger, copyId: string, { owner, leaseSeconds }: Uplo
     () => {
       ledger.renew(copyId, owner, leaseSeconds).then(
         (ours) => {
-          if (!ours)
-            controller.abort(
-              new UploadError('The claim on this upload was taken over by another', { code: 'claim_lost', retryable: false }),
-            );
+          if (!ours) controller.abort(claimLost());
         },
         () => undefined, // the ledger being away for a moment is no reason to stop: the lease outlasts two missed renewals
       );
