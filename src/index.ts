@@ -1,11 +1,30 @@
-/** What a program imports: the client that starts and steers workflows, the stores behind them, and the types and errors of both. */
+/** What a program imports: the manager of files, the client that starts and steers workflows, the stores behind them, types and errors. */
 export { type CutoverClient, connectClient, type NewMigration, type NewUpload, newMigrationId } from './client/cutover-client.ts';
 export { type Config, ConfigError, loadConfig } from './config/index.ts';
+export { USES, type Use } from './domain/capabilities.ts';
 export * from './domain/errors.ts';
+export type { Considered } from './domain/handling.ts';
 export type { MigrationState, MigrationTotals } from './domain/migration.ts';
 export * from './domain/models.ts';
+export { type ConnectedFacade, connectFacade } from './facade/connect.ts';
+export type { Caller, Facade, FacadeFile } from './facade/facade.ts';
+export type { CallContext, FileDownload, FilePage, FileService, StoredFile, UploadFile } from './facade/file-service.ts';
+export type { FacadeInput } from './facade/inputs.ts';
+export { createLegacyHttp } from './facade/legacy-http.ts';
+export { createLegacySupabase } from './facade/legacy-supabase.ts';
 export type { Ledger } from './ledger/ledger.ts';
-export { deleteFile } from './manager/delete.ts';
-export { downloadFile } from './manager/download.ts';
+export type { Deleted } from './manager/delete.ts';
+export type { Ensured } from './manager/ensure.ts';
+export {
+  createFileManager,
+  type FileInfo,
+  type FileManager,
+  type FileManagerDependencies,
+  type Named,
+  type OperationOptions,
+} from './manager/file-manager.ts';
+export type { ProviderStatus } from './manager/provider-status.ts';
+export type { GivenInline, UploadedToBest } from './manager/smart-handler.ts';
 export { connectStores, type Stores } from './manager/stores.ts';
+export type { Followed, StartedUpload, UploadOptions, Uploads } from './manager/uploader.ts';
 export type { Provider } from './providers/provider.ts';

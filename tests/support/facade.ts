@@ -22,7 +22,7 @@ export interface RunningFacade {
 export async function startFacade({ config, client, stores, folder }: Running, more: Partial<FacadeOptions> = {}): Promise<RunningFacade> {
   const bucket = freshBucket();
   await supabaseProvider({ bucket }).check(new AbortController().signal);
-  const manager = createFileManager({ ...stores, uploads: async () => client });
+  const manager = createFileManager({ ...stores, uploads: async () => client, smartHandler: config.providers.smartHandler });
   const state = watchState({ ledger: stores.rollouts, defaults: config.migration, pollMs: 200 });
   await state.ready();
   const outcomes = recordOutcomes({ ledger: stores.rollouts, flushMs: 200 });

@@ -18,7 +18,11 @@ const servers = () => ({ temporal: inject('temporal'), supabase: inject('supabas
 
 describeFileService('Unified, through durable workflows', async () => {
   const cutover = await runOn(servers(), {}, { workers: 1 });
-  const manager = createFileManager({ ...cutover.stores, uploads: async () => cutover.client });
+  const manager = createFileManager({
+    ...cutover.stores,
+    uploads: async () => cutover.client,
+    smartHandler: cutover.config.providers.smartHandler,
+  });
   const stagingFolder = join(cutover.folder, 'staging');
   const service = createUnified({ manager, ledger: cutover.stores.ledger, providerOf: () => 'supabase', stagingFolder });
   return {
