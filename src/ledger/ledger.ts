@@ -142,6 +142,8 @@ export interface Ledger {
   copies(fileId: string): Promise<FileCopy[]>;
   /** The completed, undeleted copy that stands on this object, and its file; null where the ledger does not know it. */
   copyByProviderId(provider: string, account: string, providerFileId: string): Promise<{ file: FileRecord; copy: FileCopy } | null>;
+  /** The completed copies at an account, by id: also shadow copies, and deleted ones until they are purged, which a claim takes back. */
+  copiesAt(provider: string, account: string, page: Page): Promise<FileCopy[]>;
   /** What an account holds, by purpose. */
   usage(provider: string, account: string): Promise<Usage[]>;
   /** Files with at least one live copy outside of the shadow namespace, by id; at most 20 names of each, the oldest. */

@@ -34,7 +34,7 @@ export function createSupabaseLedger(options: SupabaseLedgerOptions): Ledger {
   return {
     async check() {
       // A function of the last migration: where it answers, all of them are there.
-      await call('list_traffic', { p_since: 'infinity' }, z.array(z.unknown()));
+      await call('list_copies_at', { p_provider: '', p_account: '' }, z.array(z.unknown()));
     },
 
     claim: ({ content, ...request }) =>
@@ -105,6 +105,8 @@ export function createSupabaseLedger(options: SupabaseLedgerOptions): Ledger {
         { p_provider: provider, p_account: account, p_provider_file_id: storable(providerFileId) },
         CopyWithFileRow.nullable(),
       ),
+    copiesAt: (provider, account, request) =>
+      call('list_copies_at', { p_provider: provider, p_account: account, ...page(request) }, z.array(CopyRow)),
     usage: (provider, account) => call('provider_usage', { p_provider: provider, p_account: account }, z.array(UsageRow)),
     list: (request) => call('list_files', page(request), z.array(ListingRow)),
     listHeldBy: (userId, { after, limit }) =>

@@ -50,6 +50,23 @@ export async function* liveCopiesIn(
   }
 }
 
+/** Every copy whose id a claim could hand out, also a deleted one, which a claim takes back, with the bucket as its account. */
+async function* copiesStandingOn(
+  ledger: Pick<Ledger, 'copiesAt'>,
+  { name, account }: Provider,
+  bucket: string,
+  signal: AbortSignal,
+): AsyncGenerator<FileCopy> {
+  const itsAccount = `${account.slice(0, account.lastIndexOf('/'))}/${bucket}`;
+  for (let after: string | null = null, more = true; more; ) {
+    signal.throwIfAborted();
+    const page: FileCopy[] = await ledger.copiesAt(name, itsAccount, { after, limit: PAGE });
+    yield* page;
+    after = page.at(-1)?.id ?? null;
+    more = page.length === PAGE;
+  }
+}
+
 export interface Emptied {
   /** Objects that were deleted. */
   files: number;
@@ -59,24 +76,26 @@ export interface Emptied {
 
 /**
  * Empties a bucket. Copies of the ledger in it are marked as gone before the first object is deleted, so that nobody is handed a dead
- * id wherever this stops.
+ * id wherever this stops; and once more afterwards, because uploads may have come between.
  * @param force also when the ledger has live copies there
  * @throws ValidationError `bucket_in_use`, FileNotFoundError `bucket_not_found`
  */
 export async function emptyBucket(
-  { ledger, provider }: { ledger: Pick<Ledger, 'list' | 'copies' | 'invalidate'>; provider: Provider },
+  { ledger, provider }: { ledger: Pick<Ledger, 'list' | 'copies' | 'copiesAt' | 'invalidate'>; provider: Provider },
   bucket: string,
   { force, signal, onProgress }: { force: boolean; signal: AbortSignal; onProgress?: (deleted: number) => void },
 ): Promise<Emptied> {
   if (!force) await refuseInUse({ ledger, provider }, bucket, signal);
-  const account = `${provider.account.slice(0, provider.account.lastIndexOf('/'))}/${bucket}`;
   let copies = 0;
-  for await (const copy of liveCopiesIn(ledger, provider, bucket, signal)) {
-    if (copy.account !== account) continue;
+  const gone = async (copy: FileCopy): Promise<void> => {
     await ledger.invalidate(copy.id, 'bucket_emptied');
-    copies += 1;
-  }
-  return { files: await bucketsOf(provider).empty(bucket, signal, onProgress), copies };
+    if (copy.deletedAt === null) copies += 1;
+  };
+  for await (const copy of copiesStandingOn(ledger, provider, bucket, signal)) await gone(copy);
+  const files = await bucketsOf(provider).empty(bucket, signal, onProgress);
+  for await (const copy of copiesStandingOn(ledger, provider, bucket, signal))
+    if ((await provider.info(copy.providerFileId ?? '', signal)) === null) await gone(copy);
+  return { files, copies };
 }
 
 /** @throws ValidationError `bucket_in_use` saying how many files would be lost */

@@ -45,6 +45,31 @@ export function describeAccounts(on: { ledger: Ledger }): void {
     });
   });
 
+  describe('what stands on the objects of an account', () => {
+    it('are its completed copies, also deleted and shadow ones, page by page', async () => {
+      const account = randomUUID();
+      const live = await stored(on.ledger, { account });
+      const shadow = await stored(on.ledger, { account, namespace: 'shadow' });
+      const deleted = await stored(on.ledger, { account });
+      expect(await on.ledger.softDelete(deleted.fileId, 'asked for')).toBe(1);
+      await won(on.ledger, claimRequest({ account }));
+      const damaged = await stored(on.ledger, { account });
+      await on.ledger.invalidate(damaged.copyId, 'gone');
+      const ids = [live, shadow, deleted].map(({ copyId }) => copyId).sort();
+      const first = await on.ledger.copiesAt('supabase', account, { after: null, limit: 2 });
+      const rest = await on.ledger.copiesAt('supabase', account, { after: first.at(-1)?.id ?? null, limit: 2 });
+      expect([...first, ...rest].map(({ id }) => id)).toEqual(ids);
+      expect(await on.ledger.copiesAt('s3', account, { after: null, limit: 2 })).toEqual([]);
+    });
+
+    it('is sent again once it was said to be gone, also where it had been deleted', async () => {
+      const deleted = await stored(on.ledger, { account: randomUUID() });
+      await on.ledger.softDelete(deleted.fileId, 'asked for');
+      await on.ledger.invalidate(deleted.copyId, 'bucket_emptied');
+      expect(await again(on.ledger, deleted.request)).toMatchObject({ outcome: 'claimed', lastErrorCode: 'bucket_emptied' });
+    });
+  });
+
   describe('what an account holds', () => {
     it('is what is there, on its way or not yet purged, by purpose', async () => {
       const account = randomUUID();

@@ -105,6 +105,21 @@ describe('cutover buckets', { timeout: 60_000 }, () => {
     expect((await cutover(['delete', bucket, '--yes'])).code).toBe(0);
   });
 
+  it('hands no id out of an emptied bucket, also not of a file that was deleted before', async () => {
+    const fileId = await storeFile();
+    const { ledger } = stores();
+    expect(await ledger.softDelete(fileId, 'asked for')).toBe(1);
+    const emptied = await cutover(['empty', bucket, '--yes', '--json']);
+    expect([emptied.code, JSON.parse(emptied.stdout)]).toEqual([0, { provider: 'supabase', bucket, files: 1, copies: 0 }]);
+    // A claim takes a deletion back, and would have found a copy whose object is gone.
+    const { sha256 = '', sizeBytes = 0 } = (await ledger.file(fileId)) as { sha256: string; sizeBytes: number };
+    const [copy] = await ledger.copies(fileId);
+    const place = { provider: 'supabase', account: copy?.account ?? '', purpose: 'storage', namespace: 'live' as const };
+    const content = { sha256, sizeBytes, mimeType: 'text/plain' };
+    const request = { ...place, content, originalName: 'file.txt', owner: 'again', idempotencyKey: randomUUID(), leaseSeconds: 60 };
+    expect(await ledger.claim(request)).toMatchObject({ outcome: 'claimed', lastErrorCode: 'bucket_emptied' });
+  });
+
   const without = noVersitygw();
   it.skipIf(without !== null)('does the same at S3, and says plainly what S3 has not', async () => {
     const server: S3Server = await startVersitygw();

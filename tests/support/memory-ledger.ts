@@ -194,6 +194,12 @@ export function createMemoryLedger(): Ledger {
       const copy = copies.find((c) => standing(c) && c.status === 'completed' && c.deletedAt === null);
       return copy === undefined ? null : { file: fileOf(copy.fileId), copy: visible(copy) };
     },
+    async copiesAt(provider, account, page) {
+      const there = copies.filter(
+        (c) => c.provider === provider && c.account === account && c.purgedAt === null && c.status === 'completed',
+      );
+      return pageOf(there, ({ id }) => Buffer.from(id), page).map(visible);
+    },
     async usage(provider, account) {
       const held = copies.filter((c) => c.provider === provider && c.account === account && c.purgedAt === null);
       const counted = held.filter((c) => there(c) || (uploading(c) && leased(c)));
