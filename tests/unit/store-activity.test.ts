@@ -5,7 +5,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { afterAll, expect, test } from 'vitest';
 import { createUploadActivities } from '../../activities/upload.ts';
-import type { Claimed } from '../../src/domain/upload-file.ts';
+import type { Claimed, Stored } from '../../src/domain/upload-file.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { createUploadSteps } from '../../src/manager/upload-steps.ts';
 import { type Provider, storedObjectOf, type UploadRequest } from '../../src/providers/provider.ts';
@@ -65,8 +65,10 @@ async function claimed(text: string) {
   };
   const claim = (owner: string) =>
     ledger.claim({ ...PLACE, content, originalName: 'a.txt', owner, idempotencyKey: owner, leaseSeconds: LEASE_SECONDS });
-  const store = (ours: Claimed, attempt = 1) =>
-    new MockActivityEnvironment({ attempt }, { logger: new DefaultLogger('ERROR') }).run(storeContent, input, content, ours as Ours);
+  const store = async (ours: Claimed, attempt = 1): Promise<Stored> => {
+    const environment = new MockActivityEnvironment({ attempt }, { logger: new DefaultLogger('ERROR') });
+    return (await environment.run(storeContent, input, content, ours as Ours)) as Stored;
+  };
   return { ledger, objects, sent, claim, store };
 }
 const leaseToEnd = () => new Promise((resolve) => setTimeout(resolve, LEASE_SECONDS * 1000 + 20));
