@@ -68,7 +68,7 @@ function differing(
   const paths = fields ?? [...new Set([...left.keys(), ...right.keys()])];
   const ignored = (path: string) => ignore.some((each) => path === each || path.startsWith(`${each}.`));
   const cleaned = (path: string, value: JsonValue | undefined) => {
-    const cleaner = clean[path];
+    const cleaner = Object.hasOwn(clean, path) ? clean[path] : undefined;
     return value === undefined || cleaner === undefined ? value : CLEANERS[cleaner](value);
   };
   return paths.filter((path) => !ignored(path) && !same(cleaned(path, left.get(path)), cleaned(path, right.get(path))));

@@ -59,7 +59,6 @@ test('a refused migration is named with its line and what the database said, and
 test('two starts at once apply each migration once', async () => {
   write('20260101_slow.sql', 'create table t (i int); select pg_sleep(0.2); insert into t values (1);');
   const other = connect();
-  await sql`create schema if not exists supabase_migrations`;
   const results = await Promise.all([applyMigrations(sql, folder.path), applyMigrations(other, folder.path)]);
   await other.end();
   expect(results.flat()).toEqual(['20260101_slow.sql']);

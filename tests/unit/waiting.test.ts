@@ -57,7 +57,7 @@ test('waiting for a claim gives its place up after a turn', async () => {
     return { outcome: 'busy', fileId: 'f', copyId: 'c', retryAfterMs: 60_000 };
   };
   const { awaitClaim } = createUploadActivities({ steps: { claim } } as unknown as UploadActivitiesDependencies);
-  const input = { reference: {}, settings: {} } as UploadInput;
+  const input = { source: { kind: 'path', path: '/x' }, reference: { name: 'x' }, settings: {} } as UploadInput;
   const began = performance.now();
   await expect(quiet().run(awaitClaim, input, {} as FileContent)).rejects.toMatchObject({ type: 'StillWaiting' });
   expect(asked).toBeGreaterThan(2);

@@ -15,9 +15,13 @@ export class MigrationError extends Error {}
  * @returns the names of the files that were applied
  */
 export async function applyMigrations(sql: postgres.Sql, folder: string): Promise<string[]> {
-  await sql.unsafe(`
-    create schema if not exists supabase_migrations;
-    create table if not exists supabase_migrations.schema_migrations (version text not null primary key, statements text[], name text);`);
+  // Under the lock: "if not exists" alone fails where two begin at once.
+  await sql.begin(async (transaction) => {
+    await transaction`select pg_advisory_xact_lock(${LOCK})`;
+    await transaction.unsafe(`
+      create schema if not exists supabase_migrations;
+      create table if not exists supabase_migrations.schema_migrations (version text not null primary key, statements text[], name text);`);
+  });
   const applied: string[] = [];
   for (const file of readdirSync(folder).sort()) {
     const [, version, name] = /^(\d+)_(.*)\.sql$/.exec(file) ?? [];
