@@ -122,7 +122,8 @@ export function providersSchema() {
       },
       anthropic: {
         apiKey: v.ANTHROPIC_API_KEY,
-        baseUrl: v.ANTHROPIC_BASE_URL,
+        // With /v1 as well, as some programs have it.
+        baseUrl: v.ANTHROPIC_BASE_URL.replace(/\/v1$/, ''),
         maxFileBytes: bytes(v.ANTHROPIC_MAX_FILE_SIZE_MB),
         uploadsPerSecond: v.ANTHROPIC_UPLOADS_PER_SECOND,
       },
