@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { DeleteError, FileManagementError, ValidationError } from '../domain/errors.ts';
-import type { FileRecord, FileReference } from '../domain/models.ts';
+import type { FileCopy, FileRecord, FileReference } from '../domain/models.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { Provider } from '../providers/provider.ts';
+import { namesByContent, type Provider } from '../providers/provider.ts';
 
 export interface DeleteDependencies {
   ledger: Ledger;
@@ -62,7 +62,7 @@ async function purgeCopies(file: FileRecord, signal: AbortSignal, { ledger, prov
     const copy = await ledger.beginPurge(id, owner, PURGE_LEASE_SECONDS);
     if (copy === null) continue;
     try {
-      if (copy.providerFileId !== null) await provider(copy.provider).delete(copy.providerFileId, signal);
+      if (copy.providerFileId !== null) await holderOf(copy, provider(copy.provider)).delete(copy.providerFileId, signal);
       await ledger.completePurge(id, owner);
       purged += 1;
     } catch (error) {
@@ -71,4 +71,17 @@ async function purgeCopies(file: FileRecord, signal: AbortSignal, { ledger, prov
     }
   }
   return purged;
+}
+
+/**
+ * The provider, where it reaches the copy's account: another one would say that nothing is there, or delete what is its own. Ids of
+ * a storage name their bucket, so any bucket of the same place will do.
+ */
+function holderOf({ account }: FileCopy, provider: Provider): Provider {
+  const place = (of: string): string => (namesByContent(provider) ? of.slice(0, of.lastIndexOf('/')) : of);
+  if (place(account) === place(provider.account)) return provider;
+  throw new DeleteError(
+    `A copy at ${provider.name} is in the account ${account}, and the one configured here is ${provider.account}: purge it where that account is configured`,
+    { code: 'other_account', provider: provider.name },
+  );
 }

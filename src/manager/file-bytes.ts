@@ -53,14 +53,19 @@ export function createFileBytes(dependencies: FileBytesDependencies) {
 
   async function* objectChunks(source: ObjectSource, content: Measured, offset: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const itself = { from: provider(source.provider), id: source.id };
+    let at = offset;
     try {
-      yield* chunksOf(itself, content, offset, signal);
+      for await (const chunk of chunksOf(itself, content, offset, signal)) {
+        at += chunk.length;
+        yield chunk;
+      }
       return;
     } catch (error) {
       if (!isNotGivenBack(error) && !(error instanceof FileNotFoundError)) throw error;
       const copy = (await others(content.sha256)).find(({ from, id }) => from.name !== source.provider || id !== source.id);
       if (copy === undefined) throw isNotGivenBack(error) ? originalNotAvailable(source, error) : error;
-      yield* chunksOf(copy, content, offset, signal);
+      // Behind what was given out before the object went.
+      yield* chunksOf(copy, content, at, signal);
     }
   }
 

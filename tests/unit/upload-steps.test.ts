@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Capabilities, type PurposeLimits, storageCapabilities } from '../../src/domain/capabilities.ts';
-import { ProviderNotFoundError, UploadError, ValidationError } from '../../src/domain/errors.ts';
+import { FileNotFoundError, ProviderNotFoundError, UploadError, ValidationError } from '../../src/domain/errors.ts';
 import type { FileSource, NewReference, ObjectSource, PathSource } from '../../src/domain/models.ts';
 import { type Claimed, uploadFile } from '../../src/domain/upload-file.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
@@ -159,6 +159,26 @@ describe('a file at a provider', () => {
     const result = await upload(objectOf(there, 'b.pdf'), 'other');
     expect(result).toMatchObject({ outcome: 'uploaded', sha256: kept.sha256 });
     expect(other.objects.get(result.providerFileId)?.bytes.toString()).toBe('kept elsewhere');
+  });
+
+  test('that vanishes while it is read is gone on with from another copy, and no byte comes twice', async () => {
+    const content = 'abcdefghij'.repeat(20_000);
+    const kept = await upload(file('a.txt', content.slice(0, 90_000)), 'storage');
+    const source = await foreign(other, 'app/vanishing', content.slice(0, 90_000));
+    other.download = async () => ({
+      sizeBytes: 90_000,
+      mimeType: null,
+      chunks: (async function* () {
+        yield Buffer.from(content.slice(0, 50_005));
+        throw new FileNotFoundError('gone', { code: 'not_found' });
+      })(),
+    });
+    const { createFileBytes } = await import('../../src/manager/file-bytes.ts');
+    const { sha256, sizeBytes } = kept;
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of createFileBytes({ ledger, provider }).body(source, { sha256, sizeBytes }).open(0, context.signal))
+      chunks.push(chunk);
+    expect(Buffer.concat(chunks).toString()).toBe(content.slice(0, 90_000));
   });
 
   test('that its provider does not give back and that nobody else has is an error that says so, and no claim is left', async () => {
