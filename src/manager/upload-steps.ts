@@ -191,7 +191,9 @@ export function createUploadSteps({ ledger, provider, limits, hashes, onSurplus 
           ? await recordFault(from, providerFileId, content, context)
           : await contentFault(from, providerFileId, content, context);
       if (fault === null) return;
-      await ledger.invalidate(claim.copyId, 'verification_failed');
+      // Somebody may have replaced it meanwhile, and theirs has no fault.
+      const copy = (await ledger.copies(claim.fileId)).find(({ id }) => id === claim.copyId);
+      if (copy?.providerFileId === providerFileId) await ledger.invalidate(claim.copyId, 'verification_failed');
       throw new UploadError(`The copy at ${from.name} of ${target.reference.name} is damaged: ${fault}`, {
         code: 'verification_failed',
         provider: from.name,

@@ -331,6 +331,32 @@ describe('an upload to a vendor', () => {
     expect(vendorObjects.objects.get(again.providerFileId)?.bytes.toString()).toBe('precious');
   });
 
+  test('that finds its copy replaced while it verifies leaves the one that stands there now alone', async () => {
+    const objects = new Set<string>();
+    vendor.info = async (id) => (objects.has(id) ? storedObjectOf({ id, sizeBytes: 8 }) : null);
+    vendor.upload = async () => {
+      const id = `made-${objects.size}`;
+      objects.add(id);
+      return storedObjectOf({ id, sizeBytes: 8 });
+    };
+    const first = await upload(file('a.pdf', 'precious'), 'vendor');
+    const { info } = vendor;
+    vendor.info = async (id, signal) => {
+      vendor.info = info;
+      // Another made sure of the file just now: its object had gone, and there is a new one.
+      objects.delete(id);
+      const [copy] = await ledger.copies(first.fileId);
+      await ledger.invalidate(copy?.id ?? '', 'gone');
+      await upload(file('b.pdf', 'precious'), 'vendor');
+      return await info(id, signal);
+    };
+    objects.add('kept');
+    vendor.find = async () => null;
+    const again = await upload(file('c.pdf', 'precious'), 'vendor', { verify: 'stored' });
+    expect(again).toMatchObject({ outcome: 'deduplicated', verified: 'stored' });
+    expect(await ledger.copies(first.fileId)).toMatchObject([{ status: 'completed', providerFileId: again.providerFileId, attempts: 2 }]);
+  });
+
   test('that was recorded by somebody else meanwhile answers with the object that counts, and deletes its own', async () => {
     const deleted: string[] = [];
     vendor.upload = async ({ body, marker }) => {
