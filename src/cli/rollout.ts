@@ -146,6 +146,11 @@ export function registerRollout(program: Command, context: CommandContext, exit:
   about('rollback', 'set the share to 0, whatever state the rollout is in')
     .option(...why)
     .action(async (tool: string, { reason, json }: SignalOptions) => {
+      const before = await (await ledger()).rollout(tool);
+      if (before?.status === 'rolled_back') {
+        output.message(`${tool} is rolled back already.`);
+        return json === true ? await output.json(before) : await output.data(`${tool}: ${rolloutLine(before)}`);
+      }
       const client = await context.services().client();
       await client.rollbackRollout(tool, { by: userInfo().username, ...(reason === undefined ? {} : { reason }) });
       const record = await (await ledger()).rollout(tool);

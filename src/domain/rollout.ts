@@ -187,7 +187,7 @@ const line = ({ share, step }: RolloutState, decidedBy: string, decision: Decisi
 const objections = ({ opinions }: Judgement, says: 'hold' | 'roll_back'): string =>
   opinions
     .filter((opinion) => opinion.says === says)
-    .map(({ test, why }) => `${test}: ${why}`)
+    .map(({ test, why }) => `${test.replace('_', ' ')}: ${why}`)
     .join('; ');
 
 /** The tests that object, without their figures, which change with every look. */
