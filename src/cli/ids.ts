@@ -1,5 +1,7 @@
 import { type Command, Option } from 'commander';
 import { printable } from '../domain/format.ts';
+import { oldIdsOf } from '../domain/id-map.ts';
+import type { IdMapping } from '../ledger/ledger.ts';
 import type { CommandContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { type ExportOptions, exportIds } from './ids-export.ts';
@@ -59,7 +61,8 @@ async function resolveIds(
   let lost = 0;
   for (const oldId of given) {
     signal.throwIfAborted();
-    const found = await ledger.resolveId(oldId.startsWith(oldPrefix) ? oldId.slice(oldPrefix.length) : oldId);
+    let found: IdMapping | null = null;
+    for (const meant of oldIdsOf(oldId, oldPrefix)) found ??= await ledger.resolveId(meant);
     if (json) await output.json(found === null ? { oldId, found: false } : { ...found, oldId, found: true });
     else if (found !== null) rows.push([found.fileId, found.provider ?? '?', found.providerFileId ?? '-', oldId]);
     if (found?.providerFileId != null) continue;

@@ -52,6 +52,19 @@ export function newIdOf(said: string): NewId {
  * likeliest.
  */
 export function oldValues(oldId: string, prefix: string): string[] {
-  const escaped = /^[a-z][a-z0-9+.-]*:\/\//i.test(prefix) ? [prefix + urlPath(oldId)] : [];
+  const escaped = isUrl(prefix) ? [prefix + urlPath(oldId)] : [];
   return [...new Set([prefix + oldId, ...escaped])];
 }
+
+/** The old ids that an application may have meant by such a value, the likeliest first. */
+export function oldIdsOf(value: string, prefix: string): string[] {
+  const oldId = value.startsWith(prefix) ? value.slice(prefix.length) : value;
+  if (!isUrl(prefix)) return [oldId];
+  try {
+    return [...new Set([oldId, decodeURIComponent(oldId)])];
+  } catch {
+    return [oldId];
+  }
+}
+
+const isUrl = (prefix: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(prefix);

@@ -12,11 +12,11 @@ export interface DownloadDependencies {
   provider: (name: string) => Provider;
 }
 
-/** Where a file's bytes can be had now: the first completed live copy whose provider gives originals back. */
-export async function locate(file: FileRecord, { ledger, provider }: DownloadDependencies): Promise<Original> {
+/** Where a file's bytes can be had now: its completed live copies whose providers give originals back. */
+async function locate(file: FileRecord, { ledger, provider }: DownloadDependencies): Promise<Original[]> {
   const copies = await ledger.copies(file.id);
-  const [first] = readableCopies(copies, provider, Date.now());
-  if (first !== undefined) return first;
+  const readable = readableCopies(copies, provider, Date.now());
+  if (readable.length > 0) return readable;
   const there = copies.filter((copy) => isThere(copy, Date.now()) && copy.deletedAt === null && copy.namespace === 'live');
   throw new FileNotFoundError(
     there.length === 0
@@ -26,13 +26,26 @@ export async function locate(file: FileRecord, { ledger, provider }: DownloadDep
   );
 }
 
+/** The first of these objects that is there: the ledger learns late of one that somebody else has deleted. */
+async function openFirst(originals: readonly Original[], signal: AbortSignal): Promise<{ from: Provider; download: Download }> {
+  let missing: unknown;
+  for (const { from, id } of originals)
+    try {
+      return { from, download: await from.download(id, { signal }) };
+    } catch (error) {
+      if (!(error instanceof FileNotFoundError)) throw error;
+      missing ??= error;
+    }
+  throw missing;
+}
+
 /**
  * A file's bytes as they come. Whoever reads them has them before the hash is known: a difference is an error after the last one.
  * @throws FileNotFoundError; DownloadError `verification_failed` at the end
  */
 export async function readFile(file: FileRecord, dependencies: DownloadDependencies, signal: AbortSignal): Promise<Download> {
-  const { from, id } = await locate(file, dependencies);
-  const { chunks, ...download } = await from.download(id, { signal });
+  const { from, download: opened } = await openFirst(await locate(file, dependencies), signal);
+  const { chunks, ...download } = opened;
   async function* checked(): AsyncGenerator<Uint8Array> {
     const hash = createHash('sha256');
     for await (const chunk of chunks) {
@@ -60,17 +73,19 @@ export async function downloadFile(
   dependencies: DownloadDependencies,
   { signal, onProgress }: { signal: AbortSignal; onProgress?: (bytes: number) => void },
 ): Promise<{ sizeBytes: number; sha256: string }> {
-  const { from, id } = await locate(file, dependencies);
+  const originals = await locate(file, dependencies);
   // Not made of the target's name, which may be as long as names can be.
   const temporary = join(dirname(target), `.${randomUUID().slice(0, 8)}.part`);
   try {
     const handle = await open(temporary, 'wx');
     const hash = createHash('sha256');
     let sizeBytes = 0;
+    let name: string;
     try {
       // After the file is open: an answer that nobody reads would hold its connection, and with it the process.
-      const { chunks } = await from.download(id, { signal });
-      for await (const chunk of chunks) {
+      const { from, download } = await openFirst(originals, signal);
+      name = from.name;
+      for await (const chunk of download.chunks) {
         await handle.writeFile(chunk);
         hash.update(chunk);
         sizeBytes += chunk.length;
@@ -83,10 +98,10 @@ export async function downloadFile(
     const sha256 = hash.digest('hex');
     if (file.sha256 !== null && sha256 !== file.sha256)
       throw new DownloadError(
-        `What ${from.name} has for ${file.id} is not what was uploaded (SHA-256 ${sha256} instead of ${file.sha256}); nothing was written`,
+        `What ${name} has for ${file.id} is not what was uploaded (SHA-256 ${sha256} instead of ${file.sha256}); nothing was written`,
         {
           code: 'verification_failed',
-          provider: from.name,
+          provider: name,
         },
       );
     await rename(temporary, target);

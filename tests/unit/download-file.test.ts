@@ -3,8 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { storageCapabilities } from '../../src/domain/capabilities.ts';
+import { FileNotFoundError } from '../../src/domain/errors.ts';
 import type { FileRecord } from '../../src/domain/models.ts';
-import { type DownloadDependencies, downloadFile } from '../../src/manager/download.ts';
+import { type DownloadDependencies, downloadFile, readFile } from '../../src/manager/download.ts';
 import { scratchFolder } from '../support/stack.ts';
 
 const scratch = scratchFolder('download-file');
@@ -46,4 +47,21 @@ test('nothing is asked of the provider when the target cannot be written, so tha
     message: expect.stringContaining('its folder does not exist'),
   });
   expect(asked.downloads).toBe(0);
+});
+
+test('a file of which one copy was deleted behind the back of the ledger is read from another, and missing where there is none', async () => {
+  const { dependencies } = stored();
+  const [copy] = await dependencies.ledger.copies('f');
+  const provider = dependencies.provider('p');
+  const gone = { ...provider, name: 'q', download: () => Promise.reject(new FileNotFoundError('gone', { code: 'not_found' })) };
+  const at = (...names: string[]) =>
+    ({
+      ledger: { ...dependencies.ledger, copies: async () => names.map((name) => ({ ...copy, provider: name })) },
+      provider: (name: string) => (name === 'q' ? gone : provider),
+    }) as unknown as DownloadDependencies;
+  const target = join(scratch.path, 'from-another');
+  await downloadFile(file, target, at('q', 'p'), options);
+  expect(readFileSync(target)).toEqual(bytes);
+  expect((await readFile(file, at('q', 'p'), options.signal)).sizeBytes).toBe(bytes.length);
+  await expect(downloadFile(file, target, at('q'), options)).rejects.toMatchObject({ code: 'not_found' });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { newIdOf, oldValues } from '../../src/domain/id-map.ts';
+import { newIdOf, oldIdsOf, oldValues } from '../../src/domain/id-map.ts';
 import { checkIdColumn, type IdChange, reverseScript, updateScript } from '../../src/domain/id-map-sql.ts';
 import { fittingName, identifier, literal, nameParts } from '../../src/domain/sql-names.ts';
 
@@ -35,6 +35,13 @@ describe('An old id', () => {
     expect(oldValues('a b/ü', 'https://x/')).toEqual(['https://x/a b/ü', 'https://x/a%20b/%C3%BC']);
     expect(oldValues('plain', 'https://x/')).toEqual(['https://x/plain']);
     expect(oldValues('half \ud800', 'https://x/')[1]).toBe('https://x/half%20%EF%BF%BD');
+  });
+
+  it('is found again from each of these', () => {
+    expect(oldIdsOf('a b/ü', '')).toEqual(['a b/ü']);
+    expect(oldIdsOf('files/a%20b', 'files/')).toEqual(['a%20b']);
+    expect(oldIdsOf('https://x/a%20b/%C3%BC', 'https://x/')).toEqual(['a%20b/%C3%BC', 'a b/ü']);
+    expect(oldIdsOf('https://x/100%', 'https://x/')).toEqual(['100%']);
   });
 });
 
