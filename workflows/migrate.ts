@@ -87,9 +87,11 @@ export async function migrate(input: MigrateInput): Promise<MigrationState> {
   /** What is still running is handed to the next run. Returns only where the migration was cancelled meanwhile. */
   async function handOver(): Promise<void> {
     await window.settled(input.drainMs ?? DRAIN_MS);
-    // Others end while a batch is being written.
-    while (unwritten.length > 0) await write();
-    await condition(allHandlersFinished);
+    // Others end while a batch is being written, and while handlers are waited for.
+    do {
+      while (unwritten.length > 0) await write();
+      await condition(allHandlersFinished);
+    } while (unwritten.length > 0);
     if (stopping) return;
     upsertSearchAttributes([{ key: FAILED_FILES, value: state.totals.failed }]);
     await continueAsNew<typeof migrate>({ ...input, state: { ...state, runs: state.runs + 1, carried: window.running } });
