@@ -133,7 +133,17 @@ export function classifyAnswer(answer: ErrorAnswer): Failure {
   };
 }
 
-const SOCKET: readonly { codes: RegExp; code: string; kind: FailureKind; retryable: boolean; detail: string }[] = [
+interface SocketRule {
+  codes: RegExp;
+  code: string;
+  kind: FailureKind;
+  retryable: boolean;
+  detail: string;
+  /** Only before the connection stands. */
+  connecting?: true;
+}
+
+const SOCKET: readonly SocketRule[] = [
   { codes: /^ECONNREFUSED$/, code: 'connection_refused', kind: 'unavailable', retryable: true, detail: 'nothing listens there' },
   { codes: /^ENOTFOUND$|^EAI_/, code: 'host_not_found', kind: 'unavailable', retryable: true, detail: 'the host name cannot be resolved' },
   {
@@ -142,6 +152,7 @@ const SOCKET: readonly { codes: RegExp; code: string; kind: FailureKind; retryab
     kind: 'unavailable',
     retryable: true,
     detail: 'no route to the host',
+    connecting: true,
   },
   {
     codes: /^(UND_ERR_CONNECT_TIMEOUT|ETIMEDOUT)$/,
@@ -149,16 +160,18 @@ const SOCKET: readonly { codes: RegExp; code: string; kind: FailureKind; retryab
     kind: 'unavailable',
     retryable: true,
     detail: 'the connection was not taken in time',
+    connecting: true,
   },
   {
-    codes: /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/,
+    codes: /^(EPROTO$|ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/,
     code: 'tls',
     kind: 'refused',
     retryable: false,
     detail: 'TLS failed',
   },
   {
-    codes: /^(ECONNRESET|EPIPE|ECONNABORTED|UND_ERR_SOCKET|UND_ERR_RES_CONTENT_LENGTH_MISMATCH|UND_ERR_INFO|HPE_|HTTPParserError)/,
+    codes:
+      /^(ECONNRESET|EPIPE|ECONNABORTED|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ENETDOWN|UND_ERR_SOCKET|UND_ERR_RES_CONTENT_LENGTH_MISMATCH|UND_ERR_INFO|HPE_|HTTPParserError)/,
     code: 'connection_broken',
     kind: 'broken',
     retryable: true,
@@ -174,9 +187,11 @@ export function classifySocket(error: unknown): Failure | null {
   if (error instanceof AggregateError) causes.push(...error.errors);
   for (const cause of causes) {
     // The parser's errors of undici have a code or only a name.
-    const { code, name } = (cause ?? {}) as { code?: unknown; name?: unknown };
+    const { code, name, syscall } = (cause ?? {}) as { code?: unknown; name?: unknown; syscall?: unknown };
     const socketCode = String(code ?? name ?? '');
-    const rule = SOCKET.find((each) => each.codes.test(socketCode));
+    // Of a connection that stood: what was sent may have arrived.
+    const stood = typeof code === 'string' && (syscall === 'read' || syscall === 'write');
+    const rule = SOCKET.find((each) => each.codes.test(socketCode) && !(stood && each.connecting === true));
     if (rule) return { kind: rule.kind, code: rule.code, retryable: rule.retryable, detail: `${rule.detail} (${socketCode})` };
   }
   return null;

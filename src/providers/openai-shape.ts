@@ -20,7 +20,8 @@ export interface WirePage {
 
 /** @param expiresAfterSeconds how long the vendor keeps a file that does not say so itself; null: for ever */
 export function storedFile(file: WireFile, expiresAfterSeconds: number | null = null): StoredObject {
-  const created = file.created_at ?? null;
+  // Some compatible servers say 0: no file is dropped because of that.
+  const created = isoTime(file.created_at ?? null) === null ? null : (file.created_at as number);
   const expires = file.expires_at ?? (created === null || expiresAfterSeconds === null ? null : created + expiresAfterSeconds);
   return storedObjectOf({
     id: file.id,
@@ -32,8 +33,11 @@ export function storedFile(file: WireFile, expiresAfterSeconds: number | null = 
   });
 }
 
-/** Some compatible servers say 0 or nothing. */
-const isoTime = (seconds: number | null) => (seconds === null || !(seconds > 0) ? null : new Date(seconds * 1000).toISOString());
+/** Null for what is no time. */
+const isoTime = (seconds: number | null) => {
+  const date = new Date((seconds ?? 0) * 1000);
+  return date.getTime() > 0 ? date.toISOString() : null;
+};
 
 /** What was made; an answer that does not say so is like a lost one. */
 export function madeFile(answer: Partial<WireFile> | null, http: Pick<Http, 'failure'>): WireFile {
@@ -79,14 +83,21 @@ interface Rest {
 
 async function behind(earlier: string, last: string, fetchPage: (after: string | null) => Promise<WirePage>): Promise<Rest> {
   const overlapping = await fetchPage(earlier === '' ? null : earlier).catch((error: unknown) => {
-    if (error instanceof FileManagementError && (error.code === 'rejected' || error.code === 'not_found')) return null; // it was deleted
+    if (isUnknown(error)) return null; // it was deleted
     throw error;
   });
   const rest = overlapping === null ? null : restOf(overlapping, last);
   if (rest !== null && rest.data.length > 0) return rest;
-  const page = await fetchPage(last);
+  const page = await fetchPage(last).catch((error: unknown) => {
+    if (overlapping !== null && isUnknown(error)) return null;
+    throw error;
+  });
+  // The last one was deleted, too: what follows the earlier one has all that came after it, and more.
+  if (page === null) return whole(overlapping as WirePage);
   return restOf(page, last) ?? whole(page);
 }
+
+const isUnknown = (error: unknown) => error instanceof FileManagementError && (error.code === 'rejected' || error.code === 'not_found');
 
 /** A full page that does not say whether more follows is followed. */
 const whole = ({ data, has_more }: WirePage): Rest => ({ data, more: has_more ?? data.length >= LIST_LIMIT });

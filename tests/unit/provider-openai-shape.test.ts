@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { UploadError } from '../../src/domain/errors.ts';
 import { eachPage } from '../../src/providers/marked-vendor.ts';
 import { LIST_LIMIT, pageBehind, storedFile, type WireFile, type WirePage } from '../../src/providers/openai-shape.ts';
 
@@ -63,6 +64,21 @@ describe('a listing in the shape of OpenAI', () => {
     expect((await listed((after) => cut(behind(burst, after)))).ids).toEqual(idsOf(burst));
   });
 
+  test('goes on behind a file that is deleted meanwhile, where the server knows its place no more', async () => {
+    const left = [...files];
+    const list = (after: string | null) => {
+      if (after !== null && !left.some(({ id }) => id === after))
+        throw new UploadError('no such file', { code: 'not_found', provider: 'openai' });
+      const page = cut(behind(left, after));
+      const end = left.findIndex(({ id }) => id === page.data.at(-1)?.id);
+      if (end > 0 && end < left.length - 1) left.splice(end, 1);
+      return page;
+    };
+    const { ids } = await listed(list);
+    expect(ids.toSorted()).toEqual(expect.arrayContaining(idsOf(left)));
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
   test('ends where a server gives the same page again and again', async () => {
     const { ids, requests } = await listed(() => ({ data: files.slice(0, LIST_LIMIT), has_more: true }));
     expect(ids).toEqual(idsOf(files.slice(0, LIST_LIMIT)));
@@ -81,6 +97,10 @@ describe('a file in the shape of OpenAI', () => {
     expect(storedFile(file).expiresAt).toBeNull();
     expect(storedFile(file, 60).expiresAt).toBe('1970-01-01T00:17:40.000Z');
     expect(storedFile({ ...file, expires_at: 1001 }, 60).expiresAt).toBe('1970-01-01T00:16:41.000Z');
+  });
+
+  test.each([1e18, Number.NaN, -5, 0, 'soon' as unknown as number])('is without a time where %s is said to be one', (created_at) => {
+    expect(storedFile({ id: 'a', bytes: 1, created_at }, 60)).toMatchObject({ createdAt: null, expiresAt: null });
   });
 
   test('may be without a time, a name, a size', () => {
