@@ -31,7 +31,10 @@ export function contentsOf(provider: Provider, bucket: string, signal: AbortSign
   });
 }
 
-/** Live copies that the ledger has in a bucket, whichever account of the provider they are in: rather one too many than one too few. */
+/**
+ * Live copies that the ledger has in a bucket, whichever account of the provider they are in: rather one too many than one too few. And
+ * those that are on their way there.
+ */
 export async function* liveCopiesIn(
   ledger: Pick<Ledger, 'list' | 'copies'>,
   provider: Provider,
@@ -40,27 +43,35 @@ export async function* liveCopiesIn(
 ): AsyncGenerator<FileCopy> {
   const inside = (copy: Pick<FileCopy, 'provider' | 'status' | 'providerFileId'>) =>
     copy.provider === provider.name && copy.status === 'completed' && copy.providerFileId?.startsWith(`${bucket}/`) === true;
+  const onItsWay = ({ provider: to, account, status, leaseExpiresAt }: FileCopy) =>
+    to === provider.name &&
+    account === accountOf(provider, bucket) &&
+    status === 'uploading' &&
+    Date.parse(leaseExpiresAt ?? '') > Date.now();
   for (let after: string | null = null, more = true; more; ) {
     signal.throwIfAborted();
     const page: Awaited<ReturnType<Ledger['list']>> = await ledger.list({ after, limit: PAGE });
     for (const { id, copies } of page)
-      if (copies.some(inside)) for (const copy of await ledger.copies(id)) if (inside(copy) && copy.deletedAt === null) yield copy;
+      if (copies.some((copy) => inside(copy) || copy.status === 'uploading'))
+        for (const copy of await ledger.copies(id)) if ((inside(copy) && copy.deletedAt === null) || onItsWay(copy)) yield copy;
     after = page.at(-1)?.id ?? null;
     more = page.length === PAGE;
   }
 }
 
+/** Of a storage, an account is a bucket at an address. */
+const accountOf = ({ account }: Provider, bucket: string): string => `${account.slice(0, account.lastIndexOf('/'))}/${bucket}`;
+
 /** Every copy whose id a claim could hand out, also a deleted one, which a claim takes back, with the bucket as its account. */
 async function* copiesStandingOn(
   ledger: Pick<Ledger, 'copiesAt'>,
-  { name, account }: Provider,
+  provider: Provider,
   bucket: string,
   signal: AbortSignal,
 ): AsyncGenerator<FileCopy> {
-  const itsAccount = `${account.slice(0, account.lastIndexOf('/'))}/${bucket}`;
   for (let after: string | null = null, more = true; more; ) {
     signal.throwIfAborted();
-    const page: FileCopy[] = await ledger.copiesAt(name, itsAccount, { after, limit: PAGE });
+    const page: FileCopy[] = await ledger.copiesAt(provider.name, accountOf(provider, bucket), { after, limit: PAGE });
     yield* page;
     after = page.at(-1)?.id ?? null;
     more = page.length === PAGE;

@@ -117,7 +117,24 @@ describe('cutover buckets', { timeout: 60_000 }, () => {
     const place = { provider: 'supabase', account: copy?.account ?? '', purpose: 'storage', namespace: 'live' as const };
     const content = { sha256, sizeBytes, mimeType: 'text/plain' };
     const request = { ...place, content, originalName: 'file.txt', owner: 'again', idempotencyKey: randomUUID(), leaseSeconds: 60 };
-    expect(await ledger.claim(request)).toMatchObject({ outcome: 'claimed', lastErrorCode: 'bucket_emptied' });
+    const claim = await ledger.claim(request);
+    expect(claim).toMatchObject({ outcome: 'claimed', lastErrorCode: 'bucket_emptied' });
+    await ledger.fail(claim.copyId, 'again', 'cancelled');
+  });
+
+  it('refuses to empty one while something is on its way into it', async () => {
+    const { ledger, provider } = stores();
+    const place = { provider: 'supabase', account: provider('supabase').account, purpose: 'storage', namespace: 'live' as const };
+    const content = { sha256: randomUUID().replaceAll('-', '').repeat(2), sizeBytes: 1, mimeType: 'text/plain' };
+    const request = { ...place, content, originalName: 'file.txt', owner: 'test', idempotencyKey: randomUUID(), leaseSeconds: 60 };
+    const claim = await ledger.claim(request);
+    await provider('supabase').check(signal);
+    expect(await cutover(['empty', bucket, '--yes'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/counts on 1 file .*--force/),
+    });
+    await ledger.fail(claim.copyId, 'test', 'cancelled');
+    expect((await cutover(['empty', bucket, '--yes'])).code).toBe(0);
   });
 
   const without = noVersitygw();
