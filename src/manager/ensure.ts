@@ -4,7 +4,7 @@ import { FileManagementError, ValidationError } from '../domain/errors.ts';
 import type { FileCopy, FileOperationResult, FileRecord, NewReference, ObjectSource } from '../domain/models.ts';
 import type { UploadOrder } from '../domain/upload-order.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { Provider } from '../providers/provider.ts';
+import type { Provider, StoredObject } from '../providers/provider.ts';
 import { isThere, readableCopies } from './originals.ts';
 import { unlessAborted } from './uploader.ts';
 
@@ -44,13 +44,14 @@ const HOUR_MS = 3_600_000;
 
 /**
  * An id of this file at a provider that works now: what the ledger knows is confirmed there; where it does not do, the file is
- * uploaded again from a copy that can be read. Several at once make one upload.
- * @throws ValidationError `original_not_available`
+ * uploaded again from a copy that is there and can be read. Several at once make one upload.
+ * @throws ValidationError `original_not_available`, and `margin_too_long` where the provider keeps no file for so long
  */
 export async function ensureFile(file: FileRecord, at: string, dependencies: EnsureDependencies, options: EnsureOptions): Promise<Ensured> {
   const { ledger, provider, upload, now = Date.now } = dependencies;
   const { marginMs = HOUR_MS, operationId, signal } = options;
   const to = provider(at);
+  checkMargin(to, marginMs);
   const [copies, references] = await Promise.all([ledger.copies(file.id), ledger.references(file.id)]);
   const name = references[0]?.name ?? file.originalName ?? file.id;
   const resolve = (wanted: string) => choosePurpose(at, to.capabilities, wanted, { name, sizeBytes: file.sizeBytes });
@@ -77,10 +78,11 @@ export async function ensureFile(file: FileRecord, at: string, dependencies: Ens
   const [first] = dead;
   const replaced = first?.copy.providerFileId ?? null;
   const readable = copies.filter((copy) => !dead.some((one) => one.copy.id === copy.id));
-  const source = sourceOf(file, name, readable, dependencies);
+  const { source, lost, trouble } = await findSource(file, name, readable, dependencies, signal);
   if (source === null) {
+    // An id that ends soon is taken away for a better one alone.
     if (ending !== null) return ending;
-    throw noOriginal(file, name, copies, new Set(dead.map(({ copy }) => copy.id)));
+    throw trouble ?? noOriginal(file, name, copies, new Set([...dead.map(({ copy }) => copy.id), ...lost]));
   }
   const purpose = wanted ?? first?.copy.purpose ?? heldFor(references, resolve) ?? 'storage';
   const reference = referenceOf(name, purpose, references, resolve);
@@ -125,23 +127,47 @@ async function judge(
   const object = await to.info(copy.providerFileId ?? '', signal);
   const expiresAt = object?.expiresAt ?? copy.expiresAt;
   if (object === null) return { code: lasts(copy.expiresAt, Date.now()) ? 'gone' : 'expired', expiresAt };
-  const damaged =
-    (file.sizeBytes !== null && object.sizeBytes !== file.sizeBytes) ||
-    (file.sha256 !== null && object.sha256 !== null && object.sha256 !== file.sha256);
-  if (damaged) return { code: 'verification_failed', expiresAt };
+  if (isDamaged(file, object)) return { code: 'verification_failed', expiresAt };
   return { code: lasts(expiresAt, Date.now()) ? null : 'expired', expiresAt };
 }
 
-/** The first copy that can be read. */
-function sourceOf(
+/** Whether an object cannot be this file, as far as its provider tells. */
+const isDamaged = ({ sizeBytes, sha256 }: FileRecord, object: StoredObject): boolean =>
+  (sizeBytes !== null && object.sizeBytes !== sizeBytes) || (sha256 !== null && object.sha256 !== null && object.sha256 !== sha256);
+
+/** An id that never lasts for so long would be replaced each time, and the one before it taken away from whoever uses it. */
+function checkMargin({ name, capabilities: { expiresAfterSeconds } }: Provider, marginMs: number): void {
+  if (expiresAfterSeconds === null || marginMs < expiresAfterSeconds * 1000) return;
+  throw new ValidationError(
+    `${name} drops files after ${expiresAfterSeconds} seconds: no id there lasts for another ${Math.round(marginMs / 1000)}. Ask for less (--lasting)`,
+    { code: 'margin_too_long', provider: name },
+  );
+}
+
+/** The first copy that can be read and that its provider still has; else which ones are lost, and what kept us from looking. */
+async function findSource(
   file: FileRecord,
   name: string,
   copies: readonly FileCopy[],
   { provider, now = Date.now }: EnsureDependencies,
-): ObjectSource | null {
-  const [original] = readableCopies(copies, provider, now());
-  if (original === undefined || file.sizeBytes === null) return null;
-  return { kind: 'object', provider: original.from.name, id: original.id, sizeBytes: file.sizeBytes, name, mimeType: file.mimeType };
+  signal: AbortSignal,
+): Promise<{ source: ObjectSource | null; lost: string[]; trouble: unknown }> {
+  const { sizeBytes, mimeType } = file;
+  const lost: string[] = [];
+  let trouble: unknown = null;
+  if (sizeBytes === null) return { source: null, lost, trouble };
+  for (const { from, id } of readableCopies(copies, provider, now())) {
+    try {
+      const object = await from.info(id, signal);
+      if (object !== null && !isDamaged(file, object))
+        return { source: { kind: 'object', provider: from.name, id, sizeBytes, name, mimeType }, lost, trouble };
+      lost.push(...copies.filter((copy) => copy.provider === from.name && copy.providerFileId === id).map((copy) => copy.id));
+    } catch (error) {
+      signal.throwIfAborted();
+      trouble ??= error;
+    }
+  }
+  return { source: null, lost, trouble };
 }
 
 function noOriginal(file: FileRecord, name: string, copies: readonly FileCopy[], dead: ReadonlySet<string>): ValidationError {

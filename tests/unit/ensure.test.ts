@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { storageCapabilities } from '../../src/domain/capabilities.ts';
-import { ProviderNotFoundError, ValidationError } from '../../src/domain/errors.ts';
+import { ProviderNotFoundError, ProviderUnavailableError, ValidationError } from '../../src/domain/errors.ts';
 import type { FileRecord, NewReference } from '../../src/domain/models.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { type EnsureOptions, ensureFile } from '../../src/manager/ensure.ts';
@@ -188,6 +188,40 @@ describe('making sure of an id', () => {
     const { file, id } = await put('vendor', 'soon');
     expect(await ensure(file)).toMatchObject({ outcome: 'there', providerFileId: id, expiresAt: held.get(id)?.expiresAt });
     expect(await ensure(file, { marginMs: 0 })).toMatchObject({ outcome: 'there', providerFileId: id });
+  });
+
+  test('that soon ends is not taken away where the kept copy is lost or cannot be asked for', async () => {
+    const kept = await put('storage', 'fragile');
+    keepsFor = HOUR / 2;
+    const { file, id } = await put('vendor', 'fragile');
+    storage.failNext('info', new ProviderUnavailableError('away', { code: 'unavailable', provider: 'storage', retryable: true }));
+    expect(await ensure(file)).toMatchObject({ outcome: 'there', providerFileId: id });
+    storage.objects.delete(kept.id);
+    expect(await ensure(file)).toMatchObject({ outcome: 'there', providerFileId: id });
+    expect([...held.keys()]).toEqual([id]);
+    expect(await copyAt(file)).toMatchObject([{ status: 'completed', providerFileId: id }]);
+  });
+
+  test('is read from the copy that is there, and an outage of the only one is told as such', async () => {
+    const kept = await put('storage', 'away');
+    const { file, id } = await put('vendor', 'away');
+    held.delete(id);
+    storage.failNext('info', new ProviderUnavailableError('away', { code: 'unavailable', provider: 'storage', retryable: true }));
+    await expect(ensure(file)).rejects.toMatchObject({ code: 'unavailable', retryable: true });
+    storage.objects.delete(kept.id);
+    await expect(ensure(file)).rejects.toMatchObject({
+      code: 'original_not_available',
+      message: expect.stringContaining('storage (expired, gone or damaged)'),
+    });
+    expect(await copyAt(file)).toMatchObject([{ status: 'completed', providerFileId: id }]);
+  });
+
+  test('for longer than the provider keeps any file is refused, and nothing is replaced', async () => {
+    await put('storage', 'long');
+    const { file, id } = await put('vendor', 'long');
+    vendor = { ...vendor, capabilities: { ...vendor.capabilities, expiresAfterSeconds: 48 * 3600 } };
+    await expect(ensure(file, { marginMs: 48 * HOUR })).rejects.toMatchObject({ code: 'margin_too_long', provider: 'vendor' });
+    expect([...held.keys()]).toEqual([id]);
   });
 
   test('for a purpose that the provider does not know, or at one that is not there, is refused', async () => {
