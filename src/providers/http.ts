@@ -56,6 +56,8 @@ export interface HttpOptions {
 
 /** An error says what it has to say in so much. */
 const ERROR_BYTES = 64 * 1024;
+/** The longest answer to a call: a whole account that some servers list at once, and no stream without an end. */
+const ANSWER_BYTES = 64 * 1024 * 1024;
 
 /**
  * HTTP for providers. Bytes go by undici.request, because global fetch keeps the body of a streamed request in memory.
@@ -83,7 +85,7 @@ export function createHttp({ base, headers, speaker }: HttpOptions): Http {
       throw source.error ?? error;
     }
   }
-  async function textOf(answer: Dispatcher.ResponseData, watchdog: Watchdog, atMost = Number.POSITIVE_INFINITY): Promise<string> {
+  async function textOf(answer: Dispatcher.ResponseData, watchdog: Watchdog, atMost: number): Promise<string> {
     const chunks: Buffer[] = [];
     let bytes = 0;
     for await (const chunk of answer.body) {
@@ -127,7 +129,10 @@ export function createHttp({ base, headers, speaker }: HttpOptions): Http {
       const answer = await open(request, watchdog);
       watchdog.touch();
       if (answer.statusCode < 200 || answer.statusCode > 299) return await refuse(answer, request, watchdog);
-      return { status: answer.statusCode, headers: answer.headers, text: await textOf(answer, watchdog) };
+      const text = await textOf(answer, watchdog, ANSWER_BYTES);
+      if (Buffer.byteLength(text) >= ANSWER_BYTES)
+        throw failure(request.operation, { kind: 'refused', code: 'unexpected_answer', retryable: false, detail: 'the answer has no end' });
+      return { status: answer.statusCode, headers: answer.headers, text };
     } catch (error) {
       throw explain(error, request, watchdog);
     } finally {

@@ -119,7 +119,8 @@ export function createUploadsInParts({ http, calls, timeouts, retry }: UploadsIn
     } catch (error) {
       if (hasCode(error, 'file_changed')) await unwrapped(uploads(signal).cancel(current.uploadId), signal).catch(() => {}); // it expires
       // Expired, or complete already although its answer was lost: whoever calls looks for the file, and begins anew where there is none.
-      if (!hasCode(error, 'not_found', 'rejected', 'conflict')) throw error;
+      // What the source of the bytes says is no word on the upload.
+      if (!hasCode(error, 'not_found', 'rejected', 'conflict') || (error as FileManagementError).provider !== 'openai') throw error;
       request.onCheckpoint?.(null);
       throw lost(`the upload in parts is not known any more: ${(error as Error).message}`);
     }

@@ -1,4 +1,5 @@
 import type { Capabilities, PurposeLimits, Use } from '../domain/capabilities.ts';
+import { messageOf } from '../domain/errors.ts';
 import { checkApiKey } from './api-key.ts';
 import { resumingDownload } from './download.ts';
 import { uploadForm } from './form-upload.ts';
@@ -7,8 +8,8 @@ import { accountOf, createMarkedVendor, type Sending } from './marked-vendor.ts'
 import { createOpenAiCalls } from './openai-calls.ts';
 import { LIST_LIMIT, madeFile, pageBehind, storedFile, type WireFile } from './openai-shape.ts';
 import { createUploadsInParts, PART_BYTES } from './openai-uploads.ts';
-import type { Provider } from './provider.ts';
-import type { RetryPolicy } from './retry.ts';
+import type { Provider, StoredObject } from './provider.ts';
+import { type RetryPolicy, withRetries } from './retry.ts';
 import type { VendorOptions } from './vendor.ts';
 import { callLimits } from './watchdog.ts';
 
@@ -79,6 +80,17 @@ export function createOpenAi(options: OpenAiOptions): Provider {
     return found === null ? null : storedFile(found);
   };
 
+  /** Some servers do not tell a size at once. The file is there: an error of this call must not look as if nothing was stored. */
+  async function sized(made: StoredObject, signal: AbortSignal): Promise<StoredObject> {
+    try {
+      return (await withRetries(retry, signal, () => info(made.id, signal))) ?? made;
+    } catch (error) {
+      signal.throwIfAborted();
+      const detail = `the size of ${made.id} could not be asked: ${messageOf(error)}`;
+      throw http.failure('upload', { kind: 'broken', code: 'unexpected_answer', retryable: true, detail });
+    }
+  }
+
   async function send(sending: Sending): Promise<WireFile> {
     const { sizeBytes } = sending.request.body;
     const made = sizeBytes > PART_BYTES ? await inParts(sending) : null;
@@ -99,7 +111,7 @@ export function createOpenAi(options: OpenAiOptions): Provider {
     calls: {
       async create(sending) {
         const made = storedFile(await send(sending));
-        return Number.isNaN(made.sizeBytes) ? ((await info(made.id, sending.request.signal)) ?? made) : made;
+        return Number.isNaN(made.sizeBytes) ? await sized(made, sending.request.signal) : made;
       },
       info,
       remove: calls.remove,

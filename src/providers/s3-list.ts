@@ -33,8 +33,11 @@ export async function* listS3(listing: S3Listing): AsyncGenerator<StoredPage> {
     });
     const last = keys.at(-1);
     if (objects.length > 0) yield { objects, next: page.IsTruncated === true ? `${bucket}/${last}` : null };
-    if (page.IsTruncated !== true || last === undefined) return;
-    if (keys.every((key) => before.has(key)))
+    if (page.IsTruncated !== true) return;
+    // Behind many deleted versions a page can be empty, and more follow.
+    const token = page.NextContinuationToken;
+    const goesOn = last === undefined ? token !== undefined && token !== place.token : keys.some((key) => !before.has(key));
+    if (!goesOn)
       throw listing.s3.failure('list', {
         kind: 'refused',
         code: 'unexpected_answer',
@@ -42,7 +45,7 @@ export async function* listS3(listing: S3Listing): AsyncGenerator<StoredPage> {
         detail: 'the server gives the same page of its list again and again',
       });
     before = new Set(keys);
-    place = page.NextContinuationToken === undefined ? { startAfter: last } : { token: page.NextContinuationToken };
+    place = token === undefined ? { startAfter: last } : { token };
   }
 }
 

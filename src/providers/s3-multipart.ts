@@ -198,7 +198,8 @@ export function createMultipart({ s3, timeouts, partBytes: wanted, retry, retryT
         if (request.retried) await removeOthers(bucket, under, signal);
         await complete(task, under, await fill(task, under, there));
       } catch (error) {
-        if (hasCode(error, 'not_found')) {
+        // The source may miss something, too: that is its own error.
+        if (hasCode(error, 'not_found') && (error as FileManagementError).provider === 's3') {
           const detail = 'the upload in parts is not known (any more)';
           throw s3.failure('upload', { kind: 'broken', code: 'upload_expired', retryable: true, detail });
         }

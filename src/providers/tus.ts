@@ -190,9 +190,9 @@ export function createTus(http: Http, path: string, timeouts: CallTimeouts): Tus
   };
 }
 
-/** A server that does not know an upload says 404 or 410, and Supabase 400 to an id that it cannot read. */
+/** A server that does not know an upload says 404 or 410, and Supabase 400 to an id that it cannot read. A source that is gone is another error. */
 function isGone(error: unknown): boolean {
-  return error instanceof FileManagementError && (error.code === 'not_found' || error.code === 'rejected');
+  return error instanceof FileManagementError && error.provider === 'supabase' && (error.code === 'not_found' || error.code === 'rejected');
 }
 
 function readCheckpoint(checkpoint: unknown, sha256: string, path: string): TusCheckpoint | null {

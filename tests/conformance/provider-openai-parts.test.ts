@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { FileNotFoundError } from '../../src/domain/errors.ts';
 import { createOpenAi, type OpenAiOptions } from '../../src/providers/openai.ts';
 import { PART_BYTES } from '../../src/providers/openai-uploads.ts';
 import type { UploadRequest } from '../../src/providers/provider.ts';
@@ -7,6 +8,7 @@ import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { type OpenAiServer, startOpenAiServer } from '../support/openai-server.ts';
 import { LONG } from '../support/timeouts.ts';
 import { objectsOf } from '../support/vendor-samples.ts';
+import { startVendorServer } from '../support/vendor-server.ts';
 
 const signal = new AbortController().signal;
 const SIZE = PART_BYTES + 3 * MIB;
@@ -73,6 +75,20 @@ describe('files above 64 MiB at OpenAI', () => {
     await worker().upload(request);
     expect(server.parts).toEqual([PART_BYTES, SIZE - PART_BYTES]);
     await expectOne(request);
+  });
+
+  test('whose source is gone say so, and are not begun again', async () => {
+    const gone = new FileNotFoundError('gone', { code: 'not_found', provider: 'elsewhere' });
+    const body = {
+      sizeBytes: SIZE,
+      async *open() {
+        yield Buffer.alloc(1000);
+        throw gone;
+      },
+    };
+    const { begun } = server;
+    await expect(worker().upload(uploadOf(SIZE, freshSeed(), { body }))).rejects.toBe(gone);
+    expect(server.begun - begun).toBe(1);
   });
 
   test('go on where the dead worker stopped', async () => {
@@ -169,4 +185,26 @@ describe('a server that speaks the API of OpenAI', () => {
       const reading = connect(server).download(id, { signal });
       await expect(reading).rejects.toMatchObject({ name: 'ValidationError', code: 'not_downloadable' });
     }));
+});
+
+test('A file whose size the server did not tell at once is not made again because the question for it was refused', async () => {
+  const made: string[] = [];
+  let asked = 0;
+  const file = (id: string, filename: string) => ({ id, object: 'file', filename, created_at: 1, purpose: 'user_data' });
+  const server = await startVendorServer(async ({ method, url, form }) => {
+    if (method === 'POST') {
+      made.push((await form()).file?.filename ?? '');
+      return { body: file(`file-${made.length}`, made.at(-1) ?? '') };
+    }
+    if (url.pathname === '/v1/files') return { body: { data: made.map((name, at) => ({ ...file(`file-${at + 1}`, name), bytes: 10 })) } };
+    asked += 1;
+    return asked < 3 ? { status: 429, body: { error: { message: 'slow' } } } : { body: { ...file('file-1', made[0] ?? ''), bytes: 10 } };
+  });
+  try {
+    const options = { apiKey: 'sk', baseUrl: `${server.url}/v1`, maxFileBytes: MIB, maxRetryAttempts: 1, timeouts: LONG };
+    expect(await createOpenAi(options).upload(uploadOf(10, freshSeed()))).toMatchObject({ id: 'file-1', sizeBytes: 10 });
+    expect(made).toHaveLength(1);
+  } finally {
+    await server.close();
+  }
 });

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import { CreateMultipartUploadCommand, ListMultipartUploadsCommand, type S3Client, UploadPartCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { FileManagementError } from '../../src/domain/errors.ts';
+import { FileManagementError, FileNotFoundError } from '../../src/domain/errors.ts';
 import { objectKey } from '../../src/domain/object-key.ts';
 import type { Provider, UploadRequest } from '../../src/providers/provider.ts';
 import type { S3Options } from '../../src/providers/s3.ts';
@@ -189,6 +189,19 @@ describe.skipIf(without !== null)(without ?? 'S3 at versitygw', () => {
     },
     30_000,
   );
+
+  test('whose source is gone says so, and leaves no parts', async () => {
+    const gone = new FileNotFoundError('gone', { code: 'not_found', provider: 'elsewhere' });
+    const body = {
+      sizeBytes: SIZE,
+      async *open() {
+        yield* [...pattern(PART + MIB, 1)];
+        throw gone;
+      },
+    };
+    await expect(through().upload(uploadOf(SIZE, freshSeed(), { body, onCheckpoint() {} }))).rejects.toBe(gone);
+    expect(await openUploads()).toEqual([]);
+  });
 
   test('sends several large files at once, more than it keeps parts of in memory', async () => {
     const requests = Array.from({ length: 5 }, () => uploadOf(SIZE, freshSeed()));

@@ -1,13 +1,19 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createHttp, type Http } from '../../src/providers/http.ts';
+
+function* endless() {
+  for (const chunk = Buffer.alloc(1024 * 1024); ; ) yield chunk;
+}
 
 let server: http.Server;
 let client: Http;
 beforeAll(async () => {
   server = http.createServer((request, response) => {
     if (request.url === '/base/page') response.end('<html>');
+    if (request.url === '/base/endless') Readable.from(endless()).pipe(response);
     if (request.url === '/base/moved') response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -34,4 +40,10 @@ test('an answer that is no JSON where JSON is due is refused, not parsed in vain
 
 test('a redirect is not followed, so that the key stays here', async () => {
   await expect(client.call(request('/moved'))).rejects.toMatchObject({ code: 'unexpected_answer', retryable: false });
+});
+
+test('an answer without an end is refused before it fills the memory, and its connection closed', async () => {
+  await expect(client.call({ ...request('/endless'), limits: { idleMs: 20_000, totalMs: 20_000 } })).rejects.toMatchObject({
+    code: 'unexpected_answer',
+  });
 });

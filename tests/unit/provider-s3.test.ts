@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { classifyAnswer, readErrorAnswer } from '../../src/providers/classify.ts';
+import { classifyAnswer, type Failure, readErrorAnswer } from '../../src/providers/classify.ts';
+import { errorFrom } from '../../src/providers/failure.ts';
 import { createS3 } from '../../src/providers/s3.ts';
+import type { S3 } from '../../src/providers/s3-client.ts';
+import { listS3 } from '../../src/providers/s3-list.ts';
 import { partSize } from '../../src/providers/s3-multipart.ts';
 import { checksumOf, sha256Of } from '../../src/providers/s3-object.ts';
 
@@ -84,4 +87,34 @@ test.each([
   };
   expect(() => createS3({ ...settings, ...wrong })).toThrow(expect.objectContaining({ code, message: expect.stringContaining(variable) }));
   expect(createS3(settings).account).toBe('s3.amazonaws.com/files');
+});
+
+describe('a listing', () => {
+  const key = (name: string) => ({ Key: name, Size: 1 });
+  /** A server that gives these pages, one a request, and the last again and again. */
+  async function listed(...pages: object[]): Promise<string[]> {
+    const send = async () => ({ Name: 'files', ...(pages.length > 1 ? pages.shift() : pages[0]) });
+    const failure = (operation: 'list', what: Failure) =>
+      errorFrom(what, operation, { provider: 's3', where: '', advice: {}, secrets: [] });
+    const limits = { idleMs: 1000, totalMs: 1000 };
+    const ids: string[] = [];
+    for await (const { objects } of listS3({
+      ...{ s3: { send, failure } as unknown as S3, bucket: 'files', prefix: '', after: null, limits },
+      ...{ signal: new AbortController().signal, retry: { maxRetries: 0, budgetMs: 1000 } },
+    }))
+      ids.push(...objects.map(({ id }) => id));
+    return ids;
+  }
+  test('goes on behind a page without an object', async () => {
+    const pages = [
+      { Contents: [key('a')], IsTruncated: true, NextContinuationToken: '1' },
+      { IsTruncated: true, NextContinuationToken: '2' },
+      { Contents: [key('b')] },
+    ];
+    expect(await listed(...pages)).toEqual(['files/a', 'files/b']);
+  });
+  test.each([{ IsTruncated: true }, { IsTruncated: true, NextContinuationToken: '1' }])(
+    'that says that more follows and not where is an error, and no end: %j',
+    async (page) => expect(listed(page)).rejects.toMatchObject({ code: 'unexpected_answer' }),
+  );
 });
