@@ -10,6 +10,7 @@ import { uploadForm } from './form-upload.ts';
 import { createHttp } from './http.ts';
 import { accountOf, createMarkedVendor, notDownloadable } from './marked-vendor.ts';
 import { type Provider, type StoredObject, storedObjectOf } from './provider.ts';
+import { type RetryPolicy, withRetries } from './retry.ts';
 import { sdkFetch, unwrapped } from './sdk-fetch.ts';
 import type { VendorOptions } from './vendor.ts';
 import { callLimits } from './watchdog.ts';
@@ -58,6 +59,7 @@ export function createAnthropic(options: AnthropicOptions): Provider {
     },
   });
   const limits = callLimits(timeouts);
+  const retry: RetryPolicy = { maxRetries: options.maxRetryAttempts, budgetMs: timeouts.callMs };
   const files = (operation: Operation, signal: AbortSignal) =>
     new Anthropic({
       apiKey,
@@ -93,12 +95,12 @@ export function createAnthropic(options: AnthropicOptions): Provider {
         return { objects: filesIn<FileMetadata>(http, page.data, 'id').map(storedObject), next: page.next_page ?? null };
       },
       async download(id, { signal, range }) {
-        const found = await info(id, signal);
+        const found = await withRetries(retry, signal, () => info(id, signal));
         if (found?.downloadable === false)
           throw notDownloadable('anthropic', `${id} was uploaded; only files that a tool has made can be read`);
         return await resumingDownload({
           ...{ path: `/v1/files/${id}/content`, http, signal, range, timeouts, ranges: false },
-          retry: { maxRetries: options.maxRetryAttempts, budgetMs: timeouts.callMs },
+          retry,
           sizeOf: async () => found?.sizeBytes ?? null,
         });
       },

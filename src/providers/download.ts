@@ -40,7 +40,8 @@ export async function resumingDownload(request: DownloadRequest): Promise<Downlo
   const start = range?.first ?? 0;
   const opened = await withRetries(retry, signal, () => open(request, range && `bytes=${range.first}-${range.last}`));
   const length = opened.headers['content-length'];
-  const sizeBytes = length === undefined ? ((await request.sizeOf()) ?? 0) - start : Number(length);
+  const whole = async () => (await request.sizeOf()) ?? 0;
+  const sizeBytes = length === undefined ? Math.min(await whole(), (range?.last ?? Number.POSITIVE_INFINITY) + 1) - start : Number(length);
 
   async function* chunks(): AsyncGenerator<Uint8Array> {
     let received = 0;

@@ -8,6 +8,7 @@ import { createHttp } from './http.ts';
 import { accountOf, createMarkedVendor, eachPage, notDownloadable } from './marked-vendor.ts';
 import { filesOf, LIST_LIMIT, madeFile, pageBehind, storedFile, type WireFile, type WirePage } from './openai-shape.ts';
 import type { Provider, StoredObject } from './provider.ts';
+import { type RetryPolicy, withRetries } from './retry.ts';
 import type { VendorOptions } from './vendor.ts';
 import { callLimits } from './watchdog.ts';
 
@@ -40,6 +41,7 @@ export function createGlm(options: GlmOptions): Provider {
   });
   const capabilities = glmCapabilities(baseUrl, options.maxFileBytes);
   const { expiresAfterSeconds } = capabilities;
+  const retry: RetryPolicy = { maxRetries: options.maxRetryAttempts, budgetMs: timeouts.callMs };
   const small = (operation: Operation, signal: AbortSignal) => ({ operation, signal, limits: callLimits(timeouts) });
 
   const fetchPage = (after: string | null, operation: Operation, signal: AbortSignal): Promise<WirePage> =>
@@ -89,13 +91,13 @@ export function createGlm(options: GlmOptions): Provider {
       },
       page: (place, signal) => pageAt(place, 'list', signal),
       async download(id, { signal, range }) {
-        const found = await info(id, signal, 'download');
+        const found = await withRetries(retry, signal, () => info(id, signal, 'download'));
         if (found === null) throw missing(id, 'download');
         if (found.purpose !== 'batch')
           throw notDownloadable('glm', `${id} was uploaded for ${found.purpose}; only batch files can be read`);
         return await resumingDownload({
           ...{ path: `/files/${id}/content`, http, signal, range, timeouts, ranges: false },
-          retry: { maxRetries: options.maxRetryAttempts, budgetMs: timeouts.callMs },
+          retry,
           sizeOf: async () => found.sizeBytes,
         });
       },

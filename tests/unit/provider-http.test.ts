@@ -2,7 +2,10 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { resumingDownload } from '../../src/providers/download.ts';
 import { createHttp, type Http } from '../../src/providers/http.ts';
+import { drain } from '../support/bodies.ts';
+import { LONG } from '../support/timeouts.ts';
 
 function* endless() {
   for (const chunk = Buffer.alloc(1024 * 1024); ; ) yield chunk;
@@ -14,6 +17,7 @@ beforeAll(async () => {
   server = http.createServer((request, response) => {
     if (request.url === '/base/page') response.end('<html>');
     if (request.url === '/base/endless') Readable.from(endless()).pipe(response);
+    if (request.url === '/base/part') response.writeHead(206).write('cde', () => response.end());
     if (request.url === '/base/moved') response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -46,4 +50,12 @@ test('an answer without an end is refused before it fills the memory, and its co
   await expect(client.call({ ...request('/endless'), limits: { idleMs: 20_000, totalMs: 20_000 } })).rejects.toMatchObject({
     code: 'unexpected_answer',
   });
+});
+
+test('part of an object is no more than was asked for, where the answer does not say how long it is', async () => {
+  const { sizeBytes, chunks } = await resumingDownload({
+    ...{ http: client, path: '/part', signal: new AbortController().signal, range: { first: 2, last: 4 } },
+    ...{ retry: { maxRetries: 0, budgetMs: 1000 }, timeouts: LONG, sizeOf: async () => 10 },
+  });
+  expect([sizeBytes, (await drain(chunks)).sizeBytes]).toEqual([3, 3]);
 });
