@@ -119,11 +119,14 @@ const RULES: readonly Rule[] = [
   { code: 'rejected', kind: 'refused', retryable: false, status: () => true },
 ];
 
+/** Somebody must act first: a server that says "again" of these is not believed. */
+const NEVER_RETRIED = new Set(['insufficient_balance', 'quota_exceeded', 'unauthorized', 'file_too_large', 'file_empty']);
+
 /** What an error answer means. */
 export function classifyAnswer(answer: ErrorAnswer): Failure {
   const said = `${answer.word} ${answer.message}`;
   const rule = RULES.find((each) => each.words?.test(said) || each.word?.test(answer.word) || each.status?.(answer.status)) as Rule;
-  const retryable = answer.shouldRetry ?? rule.retryable;
+  const retryable = NEVER_RETRIED.has(rule.code) ? false : (answer.shouldRetry ?? rule.retryable);
   return {
     kind: rule.kind,
     code: rule.code,

@@ -145,6 +145,8 @@ export function createMarkedVendor(vendor: MarkedVendor): Provider {
 
 /** So many pages in a row may hold nothing new: one whose files are all left out is no end, and a list that repeats itself is one. */
 const PAGES_WITHOUT_NEWS = 3;
+/** So many ids are remembered, however large an account is. */
+const IDS_KEPT = 50_000;
 
 /** Page after page from `after` on, whatever the vendor does: nothing twice, and an end. */
 export async function* eachPage(after: string | null, pageAt: (after: string | null) => Promise<StoredPage>): AsyncGenerator<StoredPage> {
@@ -154,6 +156,8 @@ export async function* eachPage(after: string | null, pageAt: (after: string | n
   for (let at = after; ; ) {
     const page = await pageAt(at);
     const objects = page.objects.filter(({ id }) => !given.has(id));
+    // Pages that overlap lie next to each other: what is long past need not be kept.
+    if (given.size > IDS_KEPT) given.clear();
     for (const { id } of objects) given.add(id);
     withoutNews = objects.length === 0 ? withoutNews + 1 : 0;
     const next = places.has(page.next) || withoutNews > PAGES_WITHOUT_NEWS ? null : page.next;

@@ -141,3 +141,12 @@ describe('a broken connection', () => {
     (error) => expect(classifySocket(error)).toBeNull(),
   );
 });
+
+test('x-should-retry counts where the server is the trouble, and nowhere else', () => {
+  const retryable = (status: number, body: object, said: string) =>
+    classifyAnswer(readErrorAnswer(status, { 'x-should-retry': said }, JSON.stringify(body), 0)).retryable;
+  expect(retryable(500, {}, 'false')).toBe(false);
+  expect(retryable(503, {}, 'true')).toBe(true);
+  expect(retryable(429, { error: { code: 1113, message: 'no balance' } }, 'true')).toBe(false);
+  expect(retryable(401, {}, 'true')).toBe(false);
+});
