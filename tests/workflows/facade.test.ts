@@ -13,7 +13,9 @@ import { type Running, runOn } from '../support/running.ts';
 
 /** The facade over the real server, database and storage, with two workers: what an application and its users see of a ramp. */
 
-const SWITCHES = { ENABLE_UNIFIED_MANAGER: 'true', ENABLE_KIMI_MIGRATION: 'true', ENABLE_SUPABASE_MIGRATION: 'true' };
+/** No other test ramps this tool: what is in force is the ledger's, which all tests share. */
+const TOOL = 'supabase';
+const SWITCHES = { ENABLE_UNIFIED_MANAGER: 'true', ENABLE_SUPABASE_MIGRATION: 'true' };
 const servers = () => ({ temporal: inject('temporal'), supabase: inject('supabase'), stateDir: inject('stateDir') });
 
 describeFileService('Unified, through durable workflows', async () => {
@@ -41,10 +43,9 @@ describe('A ramp, as an application sees it', () => {
   });
   afterAll(() => cutover?.stop());
 
-  /** Of `kimi` or `supabase`: each test has a tool of its own. */
-  async function ramp(tool: string, change: Partial<RolloutPlan> = {}) {
+  async function ramp() {
     const plan: RolloutPlan = {
-      ...{ tool, steps: [30, 70], bakeMs: 500, evaluationMs: 300, gates: [], ...change },
+      ...{ tool: TOOL, steps: [30, 70], bakeMs: 500, evaluationMs: 300, gates: [] },
       rules: {
         ...{
           threshold: 0.05,
@@ -61,7 +62,7 @@ describe('A ramp, as an application sees it', () => {
     };
     const input: RolloutInput = { plan, startedBy: 'ann', reason: null, firstStep: 0, activityTimeoutMs: 10_000, looksPerRun: 1000 };
     const { taskQueue } = cutover.config.temporal;
-    return await cutover.temporal.workflow.start('rollout', { workflowId: rolloutWorkflowId(tool), taskQueue, args: [input] });
+    return await cutover.temporal.workflow.start('rollout', { workflowId: rolloutWorkflowId(TOOL), taskQueue, args: [input] });
   }
   /** So many that a share of 30 % covers some of them. */
   const USERS = 30;
@@ -69,16 +70,16 @@ describe('A ramp, as an application sees it', () => {
 
   test('takes users over step by step, loses no file, and moves nobody back', async () => {
     const running = await startFacade(cutover);
-    const handle = await ramp('kimi');
+    const handle = await ramp();
     const uploaded: { id: string; userId: string }[] = [];
     const byUser = new Map<string, string>();
-    const statuses = async () => (await cutover.stores.rollouts.rollout('kimi'))?.status;
+    const statuses = async () => (await cutover.stores.rollouts.rollout(TOOL))?.status;
     const deadline = Date.now() + 60_000;
     while ((await statuses()) !== 'guarding' && Date.now() < deadline) {
       await Promise.all(
         Array.from({ length: USERS }, async (_, user) => {
           const userId = `user-${user}`;
-          const file = await running.facade.upload(content(), { tool: 'kimi', userId });
+          const file = await running.facade.upload(content(), { tool: TOOL, userId });
           uploaded.push({ id: file.id, userId });
           expect([byUser.get(userId), file.servedBy]).not.toEqual(['unified', 'legacy']);
           byUser.set(userId, file.servedBy);
@@ -88,7 +89,7 @@ describe('A ramp, as an application sees it', () => {
     }
     expect(await statuses()).toBe('guarding');
     expect([...byUser.values()].filter((arm) => arm === 'unified').length).toBeGreaterThan(3);
-    for (const { id, userId } of uploaded) expect(await running.facade.info(id, { tool: 'kimi', userId }), id).not.toBeNull();
+    for (const { id, userId } of uploaded) expect(await running.facade.info(id, { tool: TOOL, userId }), id).not.toBeNull();
     await handle.signal('rollback', { reason: 'end of the test' });
     await handle.result();
     await running.close();
@@ -98,19 +99,19 @@ describe('A ramp, as an application sees it', () => {
     const unified = createMemoryFileService('broken');
     unified.failing = new ProviderUnavailableError('the new path is down', { code: 'unavailable', retryable: true });
     const running = await startFacade(cutover, { unified });
-    const handle = await ramp('supabase');
-    await expect.poll(() => running.share('supabase'), { timeout: 20_000 }).toBe(30);
-    for (let at = 0; running.share('supabase') > 0 && at < 60; at += 1) {
+    const handle = await ramp();
+    await expect.poll(() => running.share(TOOL), { timeout: 20_000 }).toBe(30);
+    for (let at = 0; running.share(TOOL) > 0 && at < 60; at += 1) {
       const files = await Promise.all(
-        Array.from({ length: 20 }, (_, user) => running.facade.upload(content(), { tool: 'supabase', userId: `user-${user}` })),
+        Array.from({ length: 20 }, (_, user) => running.facade.upload(content(), { tool: TOOL, userId: `user-${user}` })),
       );
       expect(files.every(({ servedBy }) => servedBy === 'legacy')).toBe(true);
       await running.flush();
     }
     expect(await handle.result()).toMatchObject({ state: { status: 'rolled_back', share: 0, step: 0 } });
     // Within five seconds in every facade.
-    await expect.poll(() => running.share('supabase'), { timeout: 5000 }).toBe(0);
-    const events = await cutover.stores.rollouts.events('supabase', { after: null, limit: 100 });
+    await expect.poll(() => running.share(TOOL), { timeout: 5000 }).toBe(0);
+    const events = await cutover.stores.rollouts.events(TOOL, { after: null, limit: 100 });
     expect(events.at(-1)).toMatchObject({ decision: 'rolled_back', decidedBy: 'the judge', shareBefore: 30, shareAfter: 0 });
     await running.close();
   }, 90_000);
