@@ -5,7 +5,7 @@ import { connectStores, type Stores } from '../../src/manager/stores.ts';
 import { freshSeed, uploadOf } from '../support/bodies.ts';
 import { type Ran, startCommand } from '../support/command.ts';
 import { cleanEnv, scratchFolder } from '../support/stack.ts';
-import { noVersitygw, type S3Server, startVersitygw } from '../support/versitygw.ts';
+import { BUILD_TIMEOUT_MS, noVersitygw, type S3Server, startVersitygw } from '../support/versitygw.ts';
 
 /** `cutover buckets` as a person uses it: settings, refusals, and no byte that goes without being asked for. */
 
@@ -138,7 +138,7 @@ describe('cutover buckets', { timeout: 60_000 }, () => {
   });
 
   const without = noVersitygw();
-  it.skipIf(without !== null)('does the same at S3, and says plainly what S3 has not', async () => {
+  it.skipIf(without !== null)('does the same at S3, and says plainly what S3 has not', { timeout: BUILD_TIMEOUT_MS }, async () => {
     const server: S3Server = await startVersitygw();
     try {
       const name = freshName();
