@@ -10,6 +10,8 @@ import { dropBucket, freshBucket, supabaseProvider } from '../support/supabase-p
 
 const program = fileURLToPath(new URL('../../examples/upload-service.ts', import.meta.url));
 const bucket = freshBucket();
+/** A user of this test alone: the ledger is everybody's. */
+const ANN = `ann-${randomUUID()}`;
 let cutover: Running;
 let service: ChildProcess;
 let url = '';
@@ -71,13 +73,13 @@ describe('The example application', { timeout: 60_000 }, () => {
       // A change reaches it within five seconds.
       await vi.waitFor(async () => expect((await upload('probe', 'prober')).servedBy).toBe(side), { timeout: 5000, interval: 200 });
       const text = `uploaded at ${share} % ${Math.random()}`;
-      files.push({ id: (await upload(text, 'ann')).id, text });
+      files.push({ id: (await upload(text, ANN)).id, text });
     }
-    for (const { id, text } of files) expect(await (await fetch(`${url}/files/${id}`, { headers: { 'x-user': 'ann' } })).text()).toBe(text);
+    for (const { id, text } of files) expect(await (await fetch(`${url}/files/${id}`, { headers: { 'x-user': ANN } })).text()).toBe(text);
     const ids: string[] = [];
     for (let after: string | null = ''; after !== null; ) {
       const page = await fetch(`${url}/files${after === '' ? '' : `?after=${encodeURIComponent(after)}`}`, {
-        headers: { 'x-user': 'ann' },
+        headers: { 'x-user': ANN },
       });
       const body = (await page.json()) as { files: { id: string }[]; next: string | null };
       ids.push(...body.files.map(({ id }) => id));
@@ -85,17 +87,17 @@ describe('The example application', { timeout: 60_000 }, () => {
     }
     expect(ids.toSorted()).toEqual(files.map(({ id }) => id).toSorted());
     for (const { id } of files) {
-      expect((await fetch(`${url}/files/${id}`, { method: 'DELETE', headers: { 'x-user': 'ann' } })).status).toBe(204);
-      expect((await fetch(`${url}/files/${id}`, { headers: { 'x-user': 'ann' } })).status).toBe(404);
+      expect((await fetch(`${url}/files/${id}`, { method: 'DELETE', headers: { 'x-user': ANN } })).status).toBe(204);
+      expect((await fetch(`${url}/files/${id}`, { headers: { 'x-user': ANN } })).status).toBe(404);
     }
   });
 
   test("keeps one user's files from another", async () => {
     await setShare(100);
     await vi.waitFor(async () => expect((await upload('probe', 'prober')).servedBy).toBe('unified'), { timeout: 5000, interval: 200 });
-    const { id } = await upload('only mine', 'ann');
+    const { id } = await upload('only mine', ANN);
     expect((await fetch(`${url}/files/${id}`, { headers: { 'x-user': 'bob' } })).status).toBe(404);
     expect((await fetch(`${url}/files/${id}`, { method: 'DELETE', headers: { 'x-user': 'bob' } })).status).toBe(404);
-    expect(await (await fetch(`${url}/files/${id}`, { headers: { 'x-user': 'ann' } })).text()).toBe('only mine');
+    expect(await (await fetch(`${url}/files/${id}`, { headers: { 'x-user': ANN } })).text()).toBe('only mine');
   });
 });
