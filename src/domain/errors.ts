@@ -84,6 +84,10 @@ export function errorFromJson({ kind, message, ...details }: Omit<ErrorJson, 'ca
   return new (KINDS[kind] ?? FileManagementError)(message, { ...details, cause });
 }
 
+/** Whether something that was thrown is an error of ours with one of these codes. */
+export const hasCode = (error: unknown, ...codes: string[]): error is FileManagementError =>
+  error instanceof FileManagementError && codes.includes(error.code);
+
 /** The message of anything that was thrown, on one line. */
 export function messageOf(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, ' ');

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { FileManagementError, ProviderUnavailableError, ValidationError } from '../domain/errors.ts';
+import { hasCode, ProviderUnavailableError, ValidationError } from '../domain/errors.ts';
 import { resumingDownload } from '../providers/download.ts';
-import type { Operation } from '../providers/failure.ts';
+import { nullIfMissing, type Operation } from '../providers/failure.ts';
 import { createHttp } from '../providers/http.ts';
 import { type CallTimeouts, callLimits, transferLimits } from '../providers/watchdog.ts';
 import type { CallContext, FileService, StoredFile } from './file-service.ts';
@@ -70,7 +70,6 @@ export function createLegacyHttp({ url, token, timeouts }: LegacyHttpOptions): F
       { code: 'legacy_answer_invalid', provider: 'legacy', retryable: false },
     );
   }
-  const isGone = (error: unknown) => error instanceof FileManagementError && error.code === 'not_found';
   const address = (id: string) => `/files/${encodeURIComponent(id)}`;
 
   return {
@@ -85,7 +84,7 @@ export function createLegacyHttp({ url, token, timeouts }: LegacyHttpOptions): F
         limits: transferLimits(timeouts, file.sizeBytes),
       });
       const { text } = await answer.catch((error: unknown) => {
-        if (!(error instanceof FileManagementError) || error.code !== 'rejected') throw error;
+        if (!hasCode(error, 'rejected')) throw error;
         throw new ValidationError(error.message, { code: 'rejected', provider: 'legacy', cause: error });
       });
       return storedFile(read(LegacyFile, 'upload', text));
@@ -99,34 +98,13 @@ export function createLegacyHttp({ url, token, timeouts }: LegacyHttpOptions): F
       });
     },
     async delete(id, context) {
-      try {
-        await http.call({
-          operation: 'delete',
-          method: 'DELETE',
-          path: `${address(id)}?${query(context)}`,
-          signal: context.signal,
-          limits,
-        });
-        return true;
-      } catch (error) {
-        if (isGone(error)) return false;
-        throw error;
-      }
+      const path = `${address(id)}?${query(context)}`;
+      return (await nullIfMissing(http.call({ operation: 'delete', method: 'DELETE', path, signal: context.signal, limits }))) !== null;
     },
     async info(id, context) {
-      try {
-        const { text } = await http.call({
-          operation: 'info',
-          method: 'GET',
-          path: `${address(id)}?${query(context)}`,
-          signal: context.signal,
-          limits,
-        });
-        return storedFile(read(LegacyFile, 'info', text));
-      } catch (error) {
-        if (isGone(error)) return null;
-        throw error;
-      }
+      const path = `${address(id)}?${query(context)}`;
+      const answer = await nullIfMissing(http.call({ operation: 'info', method: 'GET', path, signal: context.signal, limits }));
+      return answer === null ? null : storedFile(read(LegacyFile, 'info', answer.text));
     },
     async list({ after, limit }, context) {
       const path = `/files?${query(context, { limit: String(limit), ...(after === null ? {} : { after }) })}`;

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { extensionOf } from '../domain/capabilities.ts';
-import { FileManagementError, FileNotFoundError } from '../domain/errors.ts';
+import { FileNotFoundError } from '../domain/errors.ts';
 import { resumingDownload } from '../providers/download.ts';
-import type { Operation } from '../providers/failure.ts';
+import { nullIfMissing, type Operation } from '../providers/failure.ts';
 import { createHttp } from '../providers/http.ts';
 import { type CallTimeouts, callLimits, transferLimits } from '../providers/watchdog.ts';
 import { wireType } from '../providers/wire-type.ts';
@@ -103,11 +103,9 @@ export function createLegacySupabase({ url, secretKey, bucket, timeouts }: Legac
     async delete(id, context) {
       const row = await rowOf(id, 'delete', context);
       if (row === null) return false;
-      await http
-        .call({ operation: 'delete', method: 'DELETE', path: objectPath(row.storage_path), signal: context.signal, limits })
-        .catch((error: unknown) => {
-          if (!(error instanceof FileManagementError) || error.code !== 'not_found') throw error;
-        });
+      await nullIfMissing(
+        http.call({ operation: 'delete', method: 'DELETE', path: objectPath(row.storage_path), signal: context.signal, limits }),
+      );
       return (await rows('delete', 'DELETE', { id: `eq.${id}` }, context.signal)).length > 0;
     },
     async info(id, context) {

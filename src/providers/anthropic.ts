@@ -1,11 +1,10 @@
 import Anthropic from '@anthropic-ai/sdk';
 import type { FileMetadata } from '@anthropic-ai/sdk/resources/files';
 import type { Capabilities } from '../domain/capabilities.ts';
-import { FileManagementError } from '../domain/errors.ts';
 import { fileIn, filesIn } from './answers.ts';
 import { checkApiKey } from './api-key.ts';
 import { resumingDownload } from './download.ts';
-import type { Operation } from './failure.ts';
+import { nullIfMissing, type Operation } from './failure.ts';
 import { uploadForm } from './form-upload.ts';
 import { createHttp } from './http.ts';
 import { accountOf, createMarkedVendor, notDownloadable } from './marked-vendor.ts';
@@ -70,14 +69,10 @@ export function createAnthropic(options: AnthropicOptions): Provider {
       ...{ authToken: null, webhookKey: null },
       fetch: sdkFetch(http, { base, operation, signal, limits }),
     }).files;
-  const info = async (id: string, signal: AbortSignal): Promise<StoredObject | null> => {
-    try {
-      return storedObject(fileIn(http, 'info', await unwrapped(files('info', signal).retrieveMetadata(id), signal), 'id'));
-    } catch (error) {
-      if (error instanceof FileManagementError && error.code === 'not_found') return null;
-      throw error;
-    }
-  };
+  const info = (id: string, signal: AbortSignal): Promise<StoredObject | null> =>
+    nullIfMissing(
+      unwrapped(files('info', signal).retrieveMetadata(id), signal).then((found) => storedObject(fileIn(http, 'info', found, 'id'))),
+    );
 
   return createMarkedVendor({
     ...options,

@@ -1,4 +1,4 @@
-import { FileManagementError, FileNotFoundError } from '../domain/errors.ts';
+import { FileNotFoundError, hasCode } from '../domain/errors.ts';
 
 /** Does `work`, and once more when its bucket turned out to be missing and was created. */
 export async function creatingMissing<T>(create: () => Promise<void>, work: () => Promise<T>): Promise<T> {
@@ -24,5 +24,3 @@ export async function withBucket<T>(provider: string, name: string, work: () => 
     });
   }
 }
-
-export const hasCode = (error: unknown, ...codes: string[]): boolean => error instanceof FileManagementError && codes.includes(error.code);

@@ -4,6 +4,7 @@ import {
   type ErrorDetails,
   type FileManagementError,
   FileNotFoundError,
+  hasCode,
   ProviderUnavailableError,
   UploadError,
   ValidationError,
@@ -19,6 +20,16 @@ export interface Speaker {
   advice: Readonly<Record<string, string>>;
   /** Must never appear in a message, even where a server repeats them. */
   secrets: readonly string[];
+}
+
+/** Null where there is no such object. */
+export async function nullIfMissing<T>(work: Promise<T>): Promise<T | null> {
+  try {
+    return await work;
+  } catch (error) {
+    if (hasCode(error, 'not_found')) return null;
+    throw error;
+  }
 }
 
 const OPERATION_ERROR = { upload: UploadError, download: DownloadError, delete: DeleteError } as const;

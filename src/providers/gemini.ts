@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Capabilities } from '../domain/capabilities.ts';
-import { FileManagementError } from '../domain/errors.ts';
 import { fileIn, filesIn } from './answers.ts';
 import { checkApiKey } from './api-key.ts';
+import { nullIfMissing } from './failure.ts';
 import { createGeminiUploads, type GeminiFile, storedObject } from './gemini-upload.ts';
 import { createHttp } from './http.ts';
 import { accountOf, createMarkedVendor, notDownloadable } from './marked-vendor.ts';
@@ -93,14 +93,7 @@ export function createGemini(options: GeminiOptions): Provider {
     isId: /^files\/[\w-]+$/,
     calls: {
       create: async (sending) => storedObject(await uploads.send(sending)),
-      async info(id, signal): Promise<StoredObject | null> {
-        try {
-          return storedObject(await fileOf(id, signal));
-        } catch (error) {
-          if (error instanceof FileManagementError && error.code === 'not_found') return null;
-          throw error;
-        }
-      },
+      info: (id, signal) => nullIfMissing(fileOf(id, signal).then(storedObject)),
       remove,
       async page(after, signal) {
         const token = after === null ? '' : `&pageToken=${encodeURIComponent(after)}`;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Capabilities, choosePurpose, extensionOf, refusalOf } from '../domain/capabilities.ts';
-import { FileManagementError, ValidationError } from '../domain/errors.ts';
+import { hasCode, ValidationError } from '../domain/errors.ts';
 import { createOnce } from './create-once.ts';
 import type { Http } from './http.ts';
 import { markedName, markerIn } from './marked-name.ts';
@@ -76,7 +76,7 @@ export function createMarkedVendor(vendor: MarkedVendor): Provider {
       await withRetries(retry, signal, () => calls.remove(checked(id), signal));
       return true;
     } catch (error) {
-      if (error instanceof FileManagementError && error.code === 'not_found') return false;
+      if (hasCode(error, 'not_found')) return false;
       throw error;
     }
   }

@@ -1,6 +1,5 @@
 import OpenAI from 'openai';
-import { FileManagementError } from '../domain/errors.ts';
-import type { Operation } from './failure.ts';
+import { nullIfMissing, type Operation } from './failure.ts';
 import type { Http } from './http.ts';
 import { filesOf, type WireFile, type WirePage } from './openai-shape.ts';
 import { sdkFetch, unwrapped } from './sdk-fetch.ts';
@@ -41,14 +40,8 @@ export function createOpenAiCalls({ http, base, apiKey, limits }: { http: Http; 
   };
   return {
     client,
-    async retrieve(id, signal) {
-      try {
-        return await read<WireFile>('info', unwrapped(client('info', signal).files.retrieve(id).asResponse(), signal));
-      } catch (error) {
-        if (error instanceof FileManagementError && error.code === 'not_found') return null;
-        throw error;
-      }
-    },
+    retrieve: (id, signal) =>
+      nullIfMissing(read<WireFile>('info', unwrapped(client('info', signal).files.retrieve(id).asResponse(), signal))),
     remove: (id, signal) => unwrapped(client('delete', signal).files.delete(id).asResponse(), signal),
     list: async (query, signal) =>
       filesOf(await read('list', unwrapped(client('list', signal).files.list(query).asResponse(), signal)), http),

@@ -1,4 +1,4 @@
-import { FileManagementError } from '../domain/errors.ts';
+import { hasCode } from '../domain/errors.ts';
 import type { Http } from './http.ts';
 import { type StoredObject, type StoredPage, storedObjectOf } from './provider.ts';
 
@@ -97,7 +97,7 @@ async function behind(earlier: string, last: string, fetchPage: (after: string |
   return restOf(page, last) ?? whole(page);
 }
 
-const isUnknown = (error: unknown) => error instanceof FileManagementError && (error.code === 'rejected' || error.code === 'not_found');
+const isUnknown = (error: unknown) => hasCode(error, 'rejected', 'not_found');
 
 /** A full page that does not say whether more follows is followed. */
 const whole = ({ data, has_more }: WirePage): Rest => ({ data, more: has_more ?? data.length >= LIST_LIMIT });

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { FileManagementError } from '../domain/errors.ts';
+import { hasCode } from '../domain/errors.ts';
 import { type BodyMark, readBody, startOfBody } from './body-reader.ts';
 import { parsed } from './form-upload.ts';
 import type { Http } from './http.ts';
@@ -120,14 +120,12 @@ export function createUploadsInParts({ http, calls, timeouts, retry }: UploadsIn
       if (hasCode(error, 'file_changed')) await unwrapped(uploads(signal).cancel(current.uploadId), signal).catch(() => {}); // it expires
       // Expired, or complete already although its answer was lost: whoever calls looks for the file, and begins anew where there is none.
       // What the source of the bytes says is no word on the upload.
-      if (!hasCode(error, 'not_found', 'rejected', 'conflict') || (error as FileManagementError).provider !== 'openai') throw error;
+      if (!hasCode(error, 'not_found', 'rejected', 'conflict') || error.provider !== 'openai') throw error;
       request.onCheckpoint?.(null);
       throw lost(`the upload in parts is not known any more: ${(error as Error).message}`);
     }
   };
 }
-
-const hasCode = (error: unknown, ...codes: string[]) => error instanceof FileManagementError && codes.includes(error.code);
 
 function readCheckpoint({ checkpoint, sha256, marker }: Sending['request']): Checkpoint | null {
   const left = checkpoint as Partial<Checkpoint> | null | undefined;

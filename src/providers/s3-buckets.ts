@@ -8,8 +8,8 @@ import {
   ListObjectVersionsCommand,
   type ListObjectVersionsCommandOutput,
 } from '@aws-sdk/client-s3';
-import { ValidationError } from '../domain/errors.ts';
-import { hasCode, withBucket } from './buckets.ts';
+import { hasCode, ValidationError } from '../domain/errors.ts';
+import { withBucket } from './buckets.ts';
 import { classifyAnswer } from './classify.ts';
 import type { Operation } from './failure.ts';
 import type { Bucket, BucketSettings, BucketStore } from './provider.ts';

@@ -9,9 +9,8 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { z } from 'zod';
-import { FileManagementError } from '../domain/errors.ts';
+import { FileManagementError, hasCode } from '../domain/errors.ts';
 import { type BodyReader, readBody } from './body-reader.ts';
-import { hasCode } from './buckets.ts';
 import { counted } from './progress.ts';
 import type { UploadBody, UploadRequest } from './provider.ts';
 import { type RetryPolicy, withRetries } from './retry.ts';
@@ -199,7 +198,7 @@ export function createMultipart({ s3, timeouts, partBytes: wanted, retry, retryT
         await complete(task, under, await fill(task, under, there));
       } catch (error) {
         // The source may miss something, too: that is its own error.
-        if (hasCode(error, 'not_found') && (error as FileManagementError).provider === 's3') {
+        if (hasCode(error, 'not_found') && error.provider === 's3') {
           const detail = 'the upload in parts is not known (any more)';
           throw s3.failure('upload', { kind: 'broken', code: 'upload_expired', retryable: true, detail });
         }

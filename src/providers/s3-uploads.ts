@@ -1,5 +1,5 @@
 import { AbortMultipartUploadCommand, ListMultipartUploadsCommand, type ListMultipartUploadsCommandOutput } from '@aws-sdk/client-s3';
-import { hasCode } from './buckets.ts';
+import { hasCode } from '../domain/errors.ts';
 import { type RetryPolicy, withRetries } from './retry.ts';
 import type { S3, S3Call } from './s3-client.ts';
 import type { Limits } from './watchdog.ts';

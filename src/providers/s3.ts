@@ -1,12 +1,12 @@
 import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { refusalOf, storageCapabilities } from '../domain/capabilities.ts';
-import { FileManagementError, ValidationError } from '../domain/errors.ts';
+import { ValidationError } from '../domain/errors.ts';
 import type { Namespace } from '../domain/models.ts';
 import { objectKey } from '../domain/object-key.ts';
 import { collect, readBody } from './body-reader.ts';
 import { creatingMissing } from './buckets.ts';
 import { resumingDownload } from './download.ts';
-import type { Operation, Speaker } from './failure.ts';
+import { nullIfMissing, type Operation, type Speaker } from './failure.ts';
 import type { HttpRequest, HttpStream } from './http.ts';
 import { bucketAndPrefix, objectAddress } from './object-address.ts';
 import { counted, throttledProgress } from './progress.ts';
@@ -52,13 +52,9 @@ export function createS3(options: S3Options): Provider {
 
   async function info(id: string, signal: AbortSignal): Promise<StoredObject | null> {
     const { bucket: Bucket, key: Key } = objectAddress('s3', id);
-    try {
-      const command = new HeadObjectCommand({ Bucket, Key, ChecksumMode: 'ENABLED' });
-      return storedObject(id, await withRetries(retry, signal, () => s3.send(command, small('info', signal))));
-    } catch (error) {
-      if (error instanceof FileManagementError && error.code === 'not_found') return null;
-      throw error;
-    }
+    const command = new HeadObjectCommand({ Bucket, Key, ChecksumMode: 'ENABLED' });
+    const head = await nullIfMissing(withRetries(retry, signal, () => s3.send(command, small('info', signal))));
+    return head === null ? null : storedObject(id, head);
   }
   async function find({ sha256, namespace, sizeBytes }: ObjectIdentity, signal: AbortSignal): Promise<StoredObject | null> {
     const found = await info(idOf(sha256, namespace), signal);

@@ -1,5 +1,5 @@
-import { FileManagementError, ValidationError } from '../domain/errors.ts';
-import { hasCode, withBucket } from './buckets.ts';
+import { FileManagementError, hasCode, ValidationError } from '../domain/errors.ts';
+import { withBucket } from './buckets.ts';
 import type { Operation } from './failure.ts';
 import type { Http, HttpRequest } from './http.ts';
 import type { Bucket, BucketSettings, BucketStore, StoredPage } from './provider.ts';

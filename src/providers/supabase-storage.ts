@@ -1,9 +1,10 @@
 import { refusalOf, storageCapabilities } from '../domain/capabilities.ts';
-import { FileManagementError, ValidationError } from '../domain/errors.ts';
+import { ValidationError } from '../domain/errors.ts';
 import { objectKey } from '../domain/object-key.ts';
 import { collect, readBody } from './body-reader.ts';
 import { creatingMissing } from './buckets.ts';
 import { resumingDownload } from './download.ts';
+import { nullIfMissing } from './failure.ts';
 import { createHttp } from './http.ts';
 import { bucketAndPrefix, objectAddress } from './object-address.ts';
 import { counted, throttledProgress } from './progress.ts';
@@ -78,21 +79,11 @@ export function createSupabaseStorage(options: SupabaseStorageOptions): Provider
   const tus = createTus(http, '/upload/resumable', timeouts);
 
   async function info(id: string, signal: AbortSignal): Promise<StoredObject | null> {
-    try {
-      const found = await withRetries(retry, signal, () =>
-        http.json<ObjectInfo>({
-          operation: 'info',
-          method: 'GET',
-          path: `/object/info/${objectAddress('supabase', id).path}`,
-          signal,
-          limits,
-        }),
-      );
-      return storedObject(id, found);
-    } catch (error) {
-      if (error instanceof FileManagementError && error.code === 'not_found') return null;
-      throw error;
-    }
+    const { path } = objectAddress('supabase', id);
+    const found = withRetries(retry, signal, () =>
+      http.json<ObjectInfo>({ operation: 'info', method: 'GET', path: `/object/info/${path}`, signal, limits }),
+    );
+    return await nullIfMissing(found.then((object) => storedObject(id, object)));
   }
 
   async function remove(id: string, signal: AbortSignal): Promise<boolean> {
