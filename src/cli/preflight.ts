@@ -1,4 +1,5 @@
 import type { MigrationSource } from '../../workflows/contract.ts';
+import { uploadsPerSecond } from '../client/settings.ts';
 import { ProviderUnavailableError } from '../domain/errors.ts';
 import { countOf, formatBytes, formatCount, formatDuration, formatRate, printable } from '../domain/format.ts';
 import {
@@ -53,9 +54,8 @@ async function paceOf({ config, services }: CommandContext, to: string): Promise
       if (error instanceof ProviderUnavailableError) return [];
       throw error;
     });
-  const settings = Object.hasOwn(providers, to) ? providers[to as 'kimi'] : null;
   return {
-    uploadsPerSecond: settings?.uploadsPerSecond ?? null,
+    uploadsPerSecond: uploadsPerSecond(providers, to),
     measured: measuredSpeed(earlier),
     minBytesPerSecond: files.minBytesPerSecond,
   };

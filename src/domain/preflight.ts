@@ -1,5 +1,6 @@
 import type { Capabilities } from './capabilities.ts';
 import { remainingMs, type Speed } from './progress-estimate.ts';
+import { type QuotaUse, quotaUses } from './quota.ts';
 
 /** Files and bytes. */
 export interface Amount {
@@ -73,35 +74,22 @@ export const toSend = ({ sends }: Preflight): Amount => sum(Object.values(sends)
 const sum = (amounts: readonly Amount[]): Amount =>
   amounts.reduce((all, { files, bytes }) => ({ files: all.files + files, bytes: all.bytes + bytes }), nothing());
 
-/** A limit of an account that a migration would pass. `purpose` null: of the whole account. */
-export interface QuotaPassed {
-  kind: 'files' | 'bytes';
-  purpose: string | null;
-  limit: number;
-  used: number;
+/** A limit of an account that a migration would pass. */
+export interface QuotaPassed extends QuotaUse {
   adding: number;
 }
 
 /** Which limits of the account the migration would pass. @param used what the account holds now, by purpose */
 export function quotaPassed(
-  { quota, purposes }: Pick<Capabilities, 'quota' | 'purposes'>,
+  capabilities: Pick<Capabilities, 'quota' | 'purposes'>,
   used: Readonly<Record<string, Amount>>,
   { sends }: Pick<Preflight, 'sends'>,
 ): QuotaPassed[] {
-  const held = sum(Object.values(used));
+  const byPurpose = Object.fromEntries(Object.entries(used).map(([purpose, { files }]) => [purpose, files]));
   const more = sum(Object.values(sends));
-  const limits: (Omit<QuotaPassed, 'limit'> & { limit: number | null })[] = [
-    { kind: 'files', purpose: null, limit: quota?.files ?? null, used: held.files, adding: more.files },
-    { kind: 'bytes', purpose: null, limit: quota?.bytes ?? null, used: held.bytes, adding: more.bytes },
-    ...Object.entries(purposes ?? {}).map(([purpose, { maxFiles }]) => ({
-      kind: 'files' as const,
-      purpose,
-      limit: maxFiles,
-      used: used[purpose]?.files ?? 0,
-      adding: sends[purpose]?.files ?? 0,
-    })),
-  ];
-  return limits.filter((one): one is QuotaPassed => one.limit !== null && one.adding > 0 && one.used + one.adding > one.limit);
+  return quotaUses(capabilities, { ...sum(Object.values(used)), byPurpose })
+    .map((use) => ({ ...use, adding: use.purpose === null ? more[use.kind] : (sends[use.purpose]?.files ?? 0) }))
+    .filter(({ used: there, adding, limit }) => adding > 0 && there + adding > limit);
 }
 
 /** What the time of a migration is told from. */

@@ -1,6 +1,7 @@
 import { FileManagementError } from '../domain/errors.ts';
 import type { SourceItem } from '../domain/migration-item.ts';
 import { type Amount, countVerdict, type Preflight, startPreflight, type Verdict } from '../domain/preflight.ts';
+import { hasQuota } from '../domain/quota.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { Source } from '../sources/source.ts';
@@ -73,8 +74,7 @@ export async function preflightMigration(
 
 /** What the account holds, by purpose, counted at the provider itself. Asked only where a limit makes it matter. */
 export async function heldAt(provider: Provider, signal: AbortSignal): Promise<Record<string, Amount> | null> {
-  const { quota, purposes } = provider.capabilities;
-  if (quota === null && Object.values(purposes ?? {}).every(({ maxFiles }) => maxFiles === null)) return null;
+  if (!hasQuota(provider.capabilities)) return null;
   const held: Record<string, Amount> = {};
   for await (const { objects } of provider.list({ signal }))
     for (const { purpose, sizeBytes } of objects) {
