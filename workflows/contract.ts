@@ -102,8 +102,6 @@ export interface RolloutInput {
   reason: string | null;
   /** From 0: a later one where a ramp goes on at the step that failed. */
   firstStep: number;
-  /** Time for one call of the ledger, in ms. */
-  activityTimeoutMs: number;
   /** Evaluations in one run of the workflow before it continues as new. */
   looksPerRun: number;
   /** Carried from run to run; absent at the start. */

@@ -54,8 +54,9 @@ export async function rollout(input: RolloutInput): Promise<RolloutProgress> {
   const deciding = proxyActivities<Activities>(DECIDE);
   const looksBefore = input.carried?.looks ?? 0;
   const requests: ((state: RolloutState, nowMs: number) => Transition)[] = [];
+  const begun = beginRollout(plan, Date.now(), input.firstStep);
   let progress: RolloutProgress = input.carried ?? {
-    ...{ state: beginRollout(plan, Date.now(), input.firstStep).state, epoch: 0, looks: 0 },
+    ...{ state: begun.state, epoch: 0, looks: 0 },
     ...{ nextEvaluationMs: null, trouble: null, updatedAtMs: Date.now() },
   };
 
@@ -141,7 +142,6 @@ export async function rollout(input: RolloutInput): Promise<RolloutProgress> {
       { key: STATUS, value: 'running' },
       { key: SHARE, value: 0 },
     ]);
-    const begun = beginRollout(plan, Date.now(), input.firstStep);
     const by = { decidedBy: input.startedBy, reason: input.reason ?? begun.decisions[0]?.reason ?? '' };
     await decide({ ...begun, decisions: begun.decisions.map((decision) => ({ ...decision, ...by })) });
   } else show({});

@@ -91,11 +91,7 @@ function checkTool(tool: string): asserts tool is (typeof TOOLS)[number] {
 export type Asked = <T>(what: string, ask: () => Promise<T>) => Promise<T>;
 
 /** Starts rollouts, sends their signals and reads their state. */
-export function createRolloutClient(
-  client: Client,
-  config: Pick<Config, 'temporal' | 'migration' | 'rollouts' | 'operations'>,
-  asked: Asked,
-) {
+export function createRolloutClient(client: Client, config: Pick<Config, 'temporal' | 'migration' | 'rollouts'>, asked: Asked) {
   const { taskQueue } = config.temporal;
   const handle = (tool: string) => client.workflow.getHandle(rolloutWorkflowId(tool));
   const signal = (definition: typeof pauseSignal) => async (tool: string, why: SignalReason) => {
@@ -120,7 +116,6 @@ export function createRolloutClient(
                 startedBy: by,
                 reason,
                 firstStep,
-                activityTimeoutMs: config.operations.daemonMs,
                 looksPerRun: LOOKS_PER_RUN,
               } satisfies RolloutInput,
             ],

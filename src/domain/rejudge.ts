@@ -1,12 +1,14 @@
 import type { Pair } from './comparison.ts';
 import { afterWaldLook, type Judgement, type JudgeRules, judge, NO_EVIDENCE, type StepEvidence } from './judge.ts';
+import type { Arm } from './routing.ts';
 import { liveControlOf } from './sequential-tests.ts';
 
-/** What a recorded step has seen in one minute. */
+/** What a recorded step has seen in one minute: operations of an arm, or comparisons that ended as a pair. */
 export interface SeenMinute {
   minute: string;
-  what: 'legacy' | 'unified' | Pair;
+  what: Arm | Pair;
   count: number;
+  /** Of an arm, those that failed; of a pair, those in which a field differs. */
   failures: number;
 }
 

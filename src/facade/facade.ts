@@ -61,7 +61,9 @@ export function createFacade(options: FacadeOptions) {
   const { now = Date.now, random = Math.random } = options;
   const bucketers = new Map<string, Bucketer>();
   const bucketerOf = (tool: string): Bucketer => {
-    const bucketer = bucketers.get(tool) ?? createBucketer(flagKey(tool));
+    const known = bucketers.get(tool);
+    if (known !== undefined) return known;
+    const bucketer = createBucketer(flagKey(tool));
     bucketers.set(tool, bucketer);
     return bucketer;
   };

@@ -4,7 +4,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { FileNotFoundError } from '../domain/errors.ts';
-import type { FileRecord, PathSource } from '../domain/models.ts';
+import { FileId, type FileRecord, type PathSource } from '../domain/models.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { FileManager } from '../manager/file-manager.ts';
 import type { CallContext, FileService, StoredFile, UploadFile } from './file-service.ts';
@@ -95,7 +95,7 @@ export function createUnified({ manager, ledger, providerOf, stagingFolder }: Un
 
 /** Whose file an id is: unified's where the ledger has a copy of it. A row that only legacy has written has none. */
 export async function knownTo(ledger: Pick<Ledger, 'file' | 'copies'>, id: string): Promise<boolean> {
-  if (!/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(id)) return false;
+  if (!FileId.safeParse(id).success) return false;
   const file = await ledger.file(id);
   if (file === null) return false;
   return (await ledger.copies(file.id)).some((copy) => copy.status === 'completed' && copy.deletedAt === null && copy.namespace === 'live');

@@ -1,6 +1,8 @@
 import type { Comparison, ComparisonRules, JsonValue, Pair } from '../domain/comparison.ts';
 import type { OutcomeCounts } from '../domain/outcome-counts.ts';
-import type { Arm, Stage } from '../domain/routing.ts';
+import type { SeenMinute } from '../domain/rejudge.ts';
+import type { CountedEvidence } from '../domain/rollout-evidence.ts';
+import type { Stage } from '../domain/routing.ts';
 
 /** What is in force for a tool. */
 export interface RolloutRecord {
@@ -59,22 +61,6 @@ export interface RolloutEvent {
   evidence: Record<string, JsonValue>;
 }
 
-/** What was seen in one step. */
-export interface RecordedEvidence {
-  arms: Partial<Record<Arm, { operations: number; failures: number }>>;
-  pairs: Partial<Record<Pair, number>>;
-  mismatches: { compared: number; differing: number; candidateOnly: number; controlOnly: number };
-}
-
-/** What was seen in one minute of a step: operations of an arm, or comparisons that ended as a pair. */
-export interface StepMinute {
-  minute: string;
-  what: Arm | Pair;
-  count: number;
-  /** Of an arm, those that failed; of a pair, those in which a field differs. */
-  failures: number;
-}
-
 /** One shadow comparison: no contents and no secrets. */
 export interface ComparisonRecord extends Comparison {
   tool: string;
@@ -119,9 +105,9 @@ export interface RolloutLedger {
   /** The oldest first, after an id. */
   events(tool: string, page: { after: number | null; limit: number }): Promise<RolloutEvent[]>;
   /** Of one step of a tool. */
-  evidence(tool: string, epoch: number): Promise<RecordedEvidence>;
+  evidence(tool: string, epoch: number): Promise<CountedEvidence>;
   /** The same, minute by minute, for judging again. */
-  stepMinutes(tool: string, epoch: number): Promise<StepMinute[]>;
+  stepMinutes(tool: string, epoch: number): Promise<SeenMinute[]>;
   /** Adds counts. False when this batch was added before. */
   recordOutcomes(batchId: string, counts: readonly OutcomeCounts[]): Promise<boolean>;
   /** False when this operation was compared before. */

@@ -1,16 +1,10 @@
 import { z } from 'zod';
 import type { JsonValue } from '../domain/comparison.ts';
+import type { SeenMinute } from '../domain/rejudge.ts';
+import type { CountedEvidence } from '../domain/rollout-evidence.ts';
 import { STAGES } from '../domain/routing.ts';
 import { createDataApi, type DataApiOptions } from './data-api.ts';
-import type {
-  FacadeState,
-  RecordedEvidence,
-  RolloutEvent,
-  RolloutLedger,
-  RolloutRecord,
-  ShadowReport,
-  StepMinute,
-} from './rollout-ledger.ts';
+import type { FacadeState, RolloutEvent, RolloutLedger, RolloutRecord, ShadowReport } from './rollout-ledger.ts';
 import { row, storable } from './rows.ts';
 
 const Json = z.json() as z.ZodType<JsonValue>;
@@ -55,13 +49,13 @@ const Event: z.ZodType<RolloutEvent> = row(
 );
 
 const Arm = z.object({ operations: z.number(), failures: z.number() });
-const Evidence: z.ZodType<RecordedEvidence> = z.object({
+const Evidence: z.ZodType<CountedEvidence> = z.object({
   arms: z.partialRecord(z.enum(['legacy', 'unified']), Arm),
   pairs: Pairs,
   mismatches: row(z.object({ compared: z.number(), differing: z.number(), candidateOnly: z.number(), controlOnly: z.number() })),
 });
 
-const Minute: z.ZodType<StepMinute> = z.object({
+const Minute: z.ZodType<SeenMinute> = z.object({
   minute: z.string(),
   what: z.enum(['legacy', 'unified', 'both', 'neither', 'candidateOnly', 'legacyOnly']),
   count: z.number(),

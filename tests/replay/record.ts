@@ -175,7 +175,6 @@ async function rollouts({ temporal, config, stores: { rollouts: ledger }, ...res
       startedBy: 'ann',
       reason: null,
       firstStep: 0,
-      activityTimeoutMs: 10_000,
       looksPerRun: 1000,
       ...more,
     };

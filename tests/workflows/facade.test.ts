@@ -60,7 +60,7 @@ describe('A ramp, as an application sees it', () => {
         tests: { wald: false, liveControl: false, pairs: false },
       },
     };
-    const input: RolloutInput = { plan, startedBy: 'ann', reason: null, firstStep: 0, activityTimeoutMs: 10_000, looksPerRun: 1000 };
+    const input: RolloutInput = { plan, startedBy: 'ann', reason: null, firstStep: 0, looksPerRun: 1000 };
     const { taskQueue } = cutover.config.temporal;
     return await cutover.temporal.workflow.start('rollout', { workflowId: rolloutWorkflowId(TOOL), taskQueue, args: [input] });
   }

@@ -70,9 +70,7 @@ async function start(change: Partial<RolloutPlan> = {}, more: Partial<RolloutInp
   const handle = await client.workflow.start('rollout', {
     workflowId: rolloutWorkflowId(tool),
     taskQueue,
-    args: [
-      { plan, startedBy: 'ann', reason: null, firstStep: 0, activityTimeoutMs: 10_000, looksPerRun: 1000, ...more } satisfies RolloutInput,
-    ],
+    args: [{ plan, startedBy: 'ann', reason: null, firstStep: 0, looksPerRun: 1000, ...more } satisfies RolloutInput],
   });
   return {
     tool,
