@@ -140,7 +140,7 @@ export async function rollout(input: RolloutInput): Promise<RolloutProgress> {
     upsertSearchAttributes([
       { key: TOOL, value: plan.tool },
       { key: STATUS, value: 'running' },
-      { key: SHARE, value: 0 },
+      { key: SHARE, value: begun.state.share },
     ]);
     const by = { decidedBy: input.startedBy, reason: input.reason ?? begun.decisions[0]?.reason ?? '' };
     await decide({ ...begun, decisions: begun.decisions.map((decision) => ({ ...decision, ...by })) });

@@ -149,6 +149,7 @@ describe('A rollout', () => {
   test('without traffic holds and says so, and never goes on', async () => {
     const ramp = await start({ bakeMs: 1, evaluationMs: 50 });
     await expect.poll(async () => (await ramp.status()).looks, { timeout: 20_000, interval: 50 }).toBeGreaterThan(6);
+    expect((await ramp.handle.describe()).typedSearchAttributes.get(SHARE)).toBe(1);
     const { state } = await ramp.status();
     expect(state).toMatchObject({ status: 'running', step: 0, share: 1 });
     expect(state.judgement?.opinions.find((opinion) => opinion.test === 'samples')?.why).toBe('no traffic on the candidate');
