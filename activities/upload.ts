@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
 import { UploadError } from '../src/domain/errors.ts';
-import type { FileContent } from '../src/domain/models.ts';
+import type { FileContent, FileSource } from '../src/domain/models.ts';
 import { type Claimed, type Stored, uploadFile } from '../src/domain/upload-file.ts';
 import type { Ledger } from '../src/ledger/ledger.ts';
 import { fileNameOf } from '../src/manager/file-name.ts';
 import type { Destination } from '../src/manager/fit.ts';
 import type { Busy, UploadStepFunctions, UploadTarget } from '../src/manager/upload-steps.ts';
+import type { Provider } from '../src/providers/provider.ts';
 import { type UploadInput, type UploadResult, uploadWorkflowId } from '../workflows/contract.ts';
 import { heartbeating } from './heartbeat.ts';
 import { nextTurn, TURN_MS } from './turn.ts';
@@ -14,6 +15,8 @@ import { nextTurn, TURN_MS } from './turn.ts';
 export interface UploadActivitiesDependencies {
   steps: UploadStepFunctions;
   ledger: Ledger;
+  /** Throws ProviderNotFoundError. */
+  provider: (name: string) => Provider;
 }
 
 /** What `store` leaves for the attempt after it. */
@@ -23,7 +26,7 @@ interface StoreHeartbeat {
 }
 
 /** What the workflow `upload` is made of: calls of the manager. Idempotent: the same owner gets the same claim and object again. */
-export function createUploadActivities({ steps, ledger }: UploadActivitiesDependencies) {
+export function createUploadActivities({ steps, ledger, provider }: UploadActivitiesDependencies) {
   /**
    * A step may wait for its turn longer than its lease lasts. What somebody else has sent meanwhile is the live object: it is neither
    * looked for to be replaced, nor sent a second time.
@@ -127,6 +130,11 @@ export function createUploadActivities({ steps, ledger }: UploadActivitiesDepend
       await heartbeating(undefined, () =>
         steps.verify(content, claim, providerFileId, verify, targetOf(input), { signal: cancellationSignal() }),
       );
+    },
+
+    /** Removes an object that was laid somewhere for one upload. Idempotent. */
+    async removeStaged(source: FileSource): Promise<void> {
+      if (source.kind === 'object') await provider(source.provider).delete(source.id, cancellationSignal());
     },
 
     async giveUpClaim(input: UploadInput, claim: Claimed, errorCode: string): Promise<void> {

@@ -6,6 +6,7 @@ export * from './domain/errors.ts';
 export type { Considered } from './domain/handling.ts';
 export type { MigrationState, MigrationTotals } from './domain/migration.ts';
 export * from './domain/models.ts';
+export { configuredLegacy } from './facade/configured-legacy.ts';
 export { type ConnectedFacade, connectFacade } from './facade/connect.ts';
 export type { Caller, Facade, FacadeFile } from './facade/facade.ts';
 export type { CallContext, FileDownload, FilePage, FileService, StoredFile, UploadFile } from './facade/file-service.ts';

@@ -19,6 +19,11 @@ export function small(settings: UploadSettings): ActivityOptions {
   return { startToCloseTimeout: settings.activityTimeoutMs, scheduleToCloseTimeout: OUTAGE, retry: retryOf(settings) };
 }
 
+/** Clears up behind work that is over, for an hour at most. */
+export function tidy(settings: UploadSettings): ActivityOptions {
+  return { startToCloseTimeout: settings.activityTimeoutMs, scheduleToCloseTimeout: '1 hour', retry: RETRY };
+}
+
 /** Reads or sends all bytes of a file: as long as the slowest acceptable rate takes; a dead worker is noticed by the heartbeat. */
 export function transfer(settings: UploadSettings, sizeBytes: number): ActivityOptions {
   const bytesMs = Math.ceil((sizeBytes / settings.minBytesPerSecond) * 1000);

@@ -1,7 +1,7 @@
 import { CancellationScope, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 import { type UploadSteps, uploadFile } from '../src/domain/upload-file.ts';
-import { LOCAL, onProviderQueue, small, transfer, WAIT } from './activity-options.ts';
+import { LOCAL, onProviderQueue, small, tidy, transfer, WAIT } from './activity-options.ts';
 import type { UploadInput, UploadResult } from './contract.ts';
 import { fromFailure, toWorkflowFailure } from './failures.ts';
 import { localFirst } from './local-first.ts';
@@ -22,7 +22,15 @@ export async function upload(input: UploadInput): Promise<UploadResult> {
     return await localFirst(() => local.uploadSmallFile(input), stepwise);
   } catch (error) {
     throw toWorkflowFailure(fromFailure(error));
+  } finally {
+    if (input.staged === true) await removeStaged(input);
   }
+}
+
+/** Also where the upload was cancelled. What cannot be removed now is left to reconciliation: the upload does not fail for it. */
+async function removeStaged({ source, settings }: UploadInput): Promise<void> {
+  const { removeStaged: remove } = proxyActivities<Activities>(tidy(settings));
+  await CancellationScope.nonCancellable(() => remove(source)).catch(() => undefined);
 }
 
 function stepsOf(input: UploadInput): UploadSteps {

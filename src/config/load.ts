@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { pairConnections } from './connections.ts';
 import { filesSchema } from './files.ts';
 import { type Found, find, type Layer, type Origin, readDotenv } from './layers.ts';
+import { legacySchema } from './legacy.ts';
 import { migrationSchema } from './migration.ts';
 import { nearMisses } from './near-misses.ts';
 import { operationsSchema } from './operations.ts';
@@ -43,6 +44,7 @@ export function concerns({ env, cwd }: ConfigSource) {
     files: filesSchema(),
     providers: providersSchema(),
     migration: migrationSchema(),
+    legacy: legacySchema(),
     rollouts: rolloutsSchema(),
     operations: operationsSchema(),
     worker: workerSchema(),

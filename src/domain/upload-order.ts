@@ -12,6 +12,8 @@ export interface UploadOrder {
   onDuplicate: 'reuse' | 'error';
   /** How often each step is tried before an outage is told; absent: outages are waited out. */
   attempts?: number;
+  /** The source is an object that was laid there for this upload alone: it is removed at the end, whatever that is. */
+  staged?: boolean;
   /** In logs and in Temporal's UI; absent: nobody follows it. */
   operationId?: string;
   /** An object that no longer does: a copy that stands on it is made again. `code` says why, to the ledger. */

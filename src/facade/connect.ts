@@ -1,18 +1,23 @@
 import { type CutoverClient, connectClient } from '../client/cutover-client.ts';
 import type { Config } from '../config/index.ts';
 import { createFileManager } from '../manager/file-manager.ts';
-import { connectStores } from '../manager/stores.ts';
+import { connectStores, type Stores } from '../manager/stores.ts';
+import { createStagingStore, type StagingStore } from '../providers/supabase-staging.ts';
 import { createFacade, type Facade } from './facade.ts';
 import type { FileService } from './file-service.ts';
 import { recordOutcomes } from './outcome-recorder.ts';
+import { folderStaging, storageStaging } from './staging.ts';
 import { watchState } from './state-watcher.ts';
-import { createUnified, knownTo } from './unified.ts';
+import { createUnified, knownTo, type UnifiedOptions } from './unified.ts';
 
 export interface ConnectOptions {
   /** The application's old upload path. */
   legacy: FileService;
-  /** A folder that the workers see under the same path: what is not a file already is laid there until it has arrived. */
-  stagingFolder: string;
+  /**
+   * A folder that the workers see under the same path, as they see the files whose paths are uploaded. Absent: they see neither, and
+   * all bytes reach them by way of Supabase Storage.
+   */
+  stagingFolder?: string;
   /** Where a tool's files go; `supabase` unless said. */
   providerOf?: (tool: string) => string;
   /** What goes wrong beside the caller's path: the ledger is away, unified failed and legacy answered. */
@@ -28,6 +33,7 @@ export interface ConnectedFacade {
 /** The facade over the configuration's ledger, providers and Temporal, which is connected when the first upload needs it. */
 export async function connectFacade(config: Config, options: ConnectOptions): Promise<ConnectedFacade> {
   const { legacy, stagingFolder, providerOf = () => 'supabase' } = options;
+  const { files, migration } = config;
   const trouble = options.onTrouble === undefined ? {} : { onTrouble: options.onTrouble };
   const stores = connectStores(config);
   let client: Promise<CutoverClient & { close(): Promise<void> }> | undefined;
@@ -40,16 +46,19 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
     return client;
   };
   const manager = createFileManager({ ...stores, uploads, smartHandler: config.providers.smartHandler });
-  const state = watchState({ ledger: stores.rollouts, defaults: config.migration, ...trouble });
+  const state = watchState({ ledger: stores.rollouts, defaults: migration, ...trouble });
   const outcomes = recordOutcomes({ ledger: stores.rollouts, ...trouble });
   await state.ready();
   const facade = createFacade({
     legacy,
-    unified: createUnified({ manager, ledger: stores.ledger, providerOf, stagingFolder }),
+    unified: createUnified({
+      ...{ manager, ledger: stores.ledger, providerOf, patience: patienceOf(config) },
+      staging: stagingFolder === undefined ? storageStaging(stagingStore(config, stores)) : folderStaging(stagingFolder),
+    }),
     state,
     outcomes,
-    fallback: config.migration.fallbackToLegacy,
-    maxFileBytes: config.files.maxFileBytes,
+    fallback: migration.fallbackToLegacy,
+    maxFileBytes: files.maxFileBytes,
     knows: (id) => knownTo(stores.ledger, id),
     ...trouble,
   });
@@ -64,4 +73,21 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
       );
     },
   };
+}
+
+/** Temporal takes an upload in much less, or not at all. */
+const START_MS = 5_000;
+
+/** What a caller waits for a workflow, and the time that all bytes take at the slowest acceptable rate: once to be read, once to be sent. */
+export function patienceOf({ operations, files }: Pick<Config, 'operations' | 'files'>): UnifiedOptions['patience'] {
+  return { startMs: START_MS, doneMs: (sizeBytes) => operations.shimMs + (2 * sizeBytes * 1000) / files.minBytesPerSecond };
+}
+
+/** The storage beside the ledger. @throws ProviderUnavailableError where no Supabase is known, as `connectStores` does */
+export function stagingStore({ supabase, operations, files }: Config, { provider }: Pick<Stores, 'provider'>): StagingStore {
+  return createStagingStore({
+    ...{ url: supabase.url ?? '', secretKey: supabase.secretKey ?? '', bucket: supabase.bucket },
+    timeouts: { callMs: operations.toolMs, idleMs: files.idleTimeoutMs, minBytesPerSecond: files.minBytesPerSecond },
+    ensureBucket: (signal) => provider('supabase').check(signal),
+  });
 }

@@ -6,6 +6,7 @@ import type { CallContext, FileDownload, FilePage, FileService, StoredFile, Uplo
 import { type FacadeInput, prepare } from './inputs.ts';
 import type { OutcomeRecorder } from './outcome-recorder.ts';
 import type { StateWatcher } from './state-watcher.ts';
+import { StillRunningError } from './still-running.ts';
 
 /** For whom, and for what. */
 export interface Caller {
@@ -20,18 +21,35 @@ export interface Caller {
 /** A file, and who answered. */
 export type FacadeFile = StoredFile & { servedBy: Arm; fallback: boolean; operationId: string };
 
-/** What was done, for those who look on beside the caller's path: comparisons, repairs. */
-export interface Done {
-  operation: 'upload';
+interface Followed {
   route: Route;
   step: number;
   context: CallContext;
-  file: UploadFile;
-  /** Of the side that answered. */
-  stored: StoredFile;
   servedBy: Arm;
-  ms: number;
 }
+
+/** An upload that is over. */
+export interface UploadDone extends Followed {
+  operation: 'upload';
+  file: UploadFile;
+  /** Of the side that answered; null: it failed, with `error`. */
+  stored: StoredFile | null;
+  error: unknown;
+  ms: number;
+  /** Legacy answered instead of unified. */
+  fallback: boolean;
+  /** What became of unified's upload when nobody waited for it any more; null where it failed, or was not begun. */
+  late: Promise<StoredFile | null> | null;
+}
+
+/** A file was deleted at the side that held it. */
+export interface DeleteDone extends Followed {
+  operation: 'delete';
+  id: string;
+}
+
+/** What was done, for those who look on beside the caller's path: comparisons, repairs. */
+export type Done = UploadDone | DeleteDone;
 
 export interface FacadeOptions {
   legacy: FileService;
@@ -44,8 +62,8 @@ export interface FacadeOptions {
   /** Whose file an id is: reads follow the ledger, not the arm. */
   knows(id: string): Promise<boolean>;
   /**
-   * Called after an upload that legacy answered or that both are to write. The caller does not wait for it, and does not hear of its
-   * errors; the file can be read until it resolves.
+   * Called after an upload that may be compared or that both are to write, and after every deletion. The caller does not wait for it,
+   * and does not hear of its errors; the file can be read until it resolves.
    */
   afterwards?: (done: Done) => Promise<void>;
   onTrouble?: (error: unknown) => void;
@@ -86,45 +104,66 @@ export function createFacade(options: FacadeOptions) {
     }
   }
 
+  /** Off the caller's path, whatever comes of it. */
+  async function follow(done: Done): Promise<void> {
+    try {
+      await options.afterwards?.(done);
+    } catch (error) {
+      options.onTrouble?.(error);
+    }
+  }
+  const isFollowed = ({ route, servedBy, stored, fallback, late }: UploadDone): boolean =>
+    (route.compares && servedBy === 'legacy' && !fallback) || (route.writesBoth && stored !== null) || late !== null;
+
   async function upload(input: FacadeInput, caller: Caller): Promise<FacadeFile> {
     const context = contextOf(caller);
     const { step, ...routing } = state.routing(context.tool);
     const route = routeOf(routing, context.userId, bucketerOf(context.tool), random);
     const { file, done } = await prepare(input, { maxFileBytes: options.maxFileBytes, signal: context.signal });
-    let used = false;
+    const started = now();
+    let following: Promise<void> | undefined;
+    const over = (end: Pick<UploadDone, 'stored' | 'error' | 'servedBy' | 'fallback' | 'late'>): void => {
+      const upload: UploadDone = { operation: 'upload', route, step, context, file, ms: now() - started, ...end };
+      if (options.afterwards !== undefined && isFollowed(upload)) following = follow(upload);
+    };
     try {
-      const started = now();
-      const { stored, servedBy, fallback } = await answered(route, step, context, (side) => side.upload(file, context));
-      const mayFollow = servedBy === 'legacy' ? route.compares || route.writesBoth : route.writesBoth;
-      if (mayFollow && !fallback && options.afterwards !== undefined) {
-        used = true;
-        options
-          .afterwards({ operation: 'upload', route, step, context, file, stored, servedBy, ms: now() - started })
-          .catch((error: unknown) => options.onTrouble?.(error))
-          .finally(done);
-      }
+      const { stored, servedBy, fallback, late } = await answered(route, step, context, (side) => side.upload(file, context));
+      over({ stored, error: null, servedBy, fallback, late });
       return { ...stored, servedBy, fallback, operationId: context.operationId };
+    } catch (error) {
+      // What legacy fails at is compared, too: else only the candidate's failures would be seen.
+      if (route.arm === 'legacy' && !context.signal.aborted && !isCallersFault(error))
+        over({ stored: null, error, servedBy: 'legacy', fallback: false, late: null });
+      throw error;
     } finally {
-      if (!used) await done();
+      if (following === undefined) await done();
+      else void following.finally(done);
     }
   }
 
+  interface Answered {
+    stored: StoredFile;
+    servedBy: Arm;
+    fallback: boolean;
+    late: UploadDone['late'];
+  }
   /** By the route; legacy instead where unified fails through no fault of the caller. */
   async function answered(
     { arm }: Route,
     step: number,
     context: CallContext,
     work: (side: FileService) => Promise<StoredFile>,
-  ): Promise<{ stored: StoredFile; servedBy: Arm; fallback: boolean }> {
-    if (arm === 'legacy')
-      return { stored: await counted('legacy', step, context, () => work(legacy)), servedBy: 'legacy', fallback: false };
+  ): Promise<Answered> {
+    const by = async (side: Arm) => await counted(side, step, context, () => work(side === 'legacy' ? legacy : unified));
+    if (arm === 'legacy') return { stored: await by('legacy'), servedBy: 'legacy', fallback: false, late: null };
     try {
-      return { stored: await counted('unified', step, context, () => work(unified)), servedBy: 'unified', fallback: false };
+      return { stored: await by('unified'), servedBy: 'unified', fallback: false, late: null };
     } catch (error) {
       if (!options.fallback || context.signal.aborted || isCallersFault(error)) throw error;
       options.onTrouble?.(error);
+      const late = error instanceof StillRunningError ? error.late : null;
       // Counted there, too: legacy is still in use.
-      return { stored: await counted('legacy', step, context, () => work(legacy)), servedBy: 'legacy', fallback: true };
+      return { stored: await by('legacy'), servedBy: 'legacy', fallback: true, late };
     }
   }
 
@@ -139,7 +178,13 @@ export function createFacade(options: FacadeOptions) {
       return await (await ownerOf(id)).download(id, contextOf(caller));
     },
     async delete(id: string, caller: Caller): Promise<boolean> {
-      return await (await ownerOf(id)).delete(id, contextOf(caller));
+      const context = contextOf(caller);
+      const side = await ownerOf(id);
+      const deleted = await side.delete(id, context);
+      const { step, ...routing } = state.routing(context.tool);
+      const route = routeOf(routing, context.userId, bucketerOf(context.tool), random);
+      if (deleted) void follow({ operation: 'delete', route, step, context, id, servedBy: side === unified ? 'unified' : 'legacy' });
+      return deleted;
     },
     async info(id: string, caller: Caller): Promise<StoredFile | null> {
       return await (await ownerOf(id)).info(id, contextOf(caller));

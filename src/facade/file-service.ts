@@ -1,3 +1,5 @@
+import type { ObjectSource } from '../domain/models.ts';
+
 /** What an application's upload path can do. Legacy and unified both are one, and so is the facade that stands before them. */
 
 /** A file to upload: it can be opened again, because a second side may read it too. */
@@ -58,4 +60,6 @@ export interface FileService {
   info(id: string, context: CallContext): Promise<StoredFile | null>;
   /** The user's files. */
   list(page: { after: string | null; limit: number }, context: CallContext): Promise<FilePage>;
+  /** Where workers can read a file that it has stored, without its help. Absent, or null: it must be read through `download`. */
+  locate?(id: string, context: CallContext): Promise<ObjectSource | null>;
 }

@@ -15,6 +15,8 @@ export interface LegacySupabaseOptions {
   /** Where the application keeps its files; not Cutover's own. */
   bucket: string;
   timeouts: CallTimeouts;
+  /** Whether it is the project that the workers know, too, and they can read its objects themselves. */
+  seenByWorkers?: boolean;
 }
 
 /** A row of `files`, as applications had it before anybody thought of hashes. */
@@ -31,7 +33,7 @@ const COLUMNS = 'id,storage_path,original_name,mime_type,size_bytes';
  * The upload path with which most applications begin: straight to Supabase Storage, and a row in `files`. No hash, no dedupe, no second
  * try: whoever uploads the same file twice has it twice.
  */
-export function createLegacySupabase({ url, secretKey, bucket, timeouts }: LegacySupabaseOptions): FileService {
+export function createLegacySupabase({ url, secretKey, bucket, timeouts, seenByWorkers = false }: LegacySupabaseOptions): FileService {
   const base = new URL(url);
   const http = createHttp({
     base,
@@ -111,6 +113,12 @@ export function createLegacySupabase({ url, secretKey, bucket, timeouts }: Legac
     async info(id, context) {
       const row = await rowOf(id, 'info', context);
       return row === null ? null : storedFile(row);
+    },
+    async locate(id, context) {
+      const row = !seenByWorkers ? null : await rowOf(id, 'info', context);
+      if (row === null) return null;
+      const { storage_path: path, size_bytes: sizeBytes, original_name: name, mime_type: mimeType } = row;
+      return { kind: 'object', provider: 'supabase', id: `${bucket}/${path}`, sizeBytes: sizeBytes ?? 0, name: name ?? path, mimeType };
     },
     async list({ after, limit }, { signal, userId }) {
       const owner: Record<string, string> =

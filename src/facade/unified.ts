@@ -1,25 +1,30 @@
-import { randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { FileNotFoundError } from '../domain/errors.ts';
-import { FileId, type FileRecord, type PathSource } from '../domain/models.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ConsecutiveBreaker, circuitBreaker, handleWhen, isBrokenCircuitError } from 'cockatiel';
+import { FileNotFoundError, hasCode, ProviderUnavailableError } from '../domain/errors.ts';
+import { FileId, type FileRecord } from '../domain/models.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { FileManager } from '../manager/file-manager.ts';
+import { unlessAborted } from '../manager/uploader.ts';
 import type { CallContext, FileService, StoredFile, UploadFile } from './file-service.ts';
+import type { Staging } from './staging.ts';
+import { StillRunningError } from './still-running.ts';
 
 export interface UnifiedOptions {
   manager: Pick<FileManager, 'upload' | 'read' | 'delete'>;
   ledger: Pick<Ledger, 'file' | 'copies' | 'references' | 'listHeldBy'>;
   /** Where a tool's files go. */
   providerOf: (tool: string) => string;
-  /** A folder that the workers see under the same path: what is not a file already is laid there until it has arrived. */
-  stagingFolder: string;
+  staging: Staging;
+  /** How long a caller waits for an upload of so many bytes, in ms: until Temporal has taken it, and then until it is done. */
+  patience: { startMs: number; doneMs(sizeBytes: number): number };
 }
 
+/** After so many uploads in a row that Temporal did not take, callers are spared the waiting for so long. */
+const STARTS_IN_A_ROW = 3;
+const SPARED_MS = 10_000;
+
 /** The new upload path as one side of the facade: hash, dedupe, provider upload, record, in a durable workflow. An id is the ledger's. */
-export function createUnified({ manager, ledger, providerOf, stagingFolder }: UnifiedOptions): FileService {
+export function createUnified({ manager, ledger, providerOf, staging, patience }: UnifiedOptions): FileService {
   /** The caller's own hold on a file; null where there is none, and the file is none of theirs. */
   async function heldBy(id: string, { userId }: CallContext) {
     const file = await ledger.file(id);
@@ -28,39 +33,59 @@ export function createUnified({ manager, ledger, providerOf, stagingFolder }: Un
     const [first] = references;
     return first === undefined ? null : { file, references, name: first.name };
   }
-  async function staged(
-    { open, sizeBytes, path }: UploadFile,
-    signal: AbortSignal,
-  ): Promise<{ source: PathSource; done(): Promise<void> }> {
-    if (path !== null) return { source: { kind: 'path', path, sizeBytes, modifiedMs: 0 }, done: async () => undefined };
-    await mkdir(stagingFolder, { recursive: true, mode: 0o700 });
-    const target = join(stagingFolder, randomUUID());
-    const done = () => rm(target, { force: true });
-    try {
-      await pipeline(open, createWriteStream(target, { mode: 0o600 }), { signal });
-    } catch (error) {
-      await done();
-      signal.throwIfAborted();
-      throw error;
-    }
-    return { source: { kind: 'path', path: target, sizeBytes, modifiedMs: 0 }, done };
+  const starting = circuitBreaker(
+    handleWhen((error) => error instanceof StillRunningError || hasCode(error, 'temporal_unreachable')),
+    { halfOpenAfter: SPARED_MS, breaker: new ConsecutiveBreaker(STARTS_IN_A_ROW) },
+  );
+
+  /** Until Temporal has taken the upload, whose end is another promise. */
+  async function begin(file: UploadFile, { tool, userId, purpose, operationId, signal }: CallContext) {
+    const staged = await staging.stage(file, signal);
+    const waiting = new AbortController();
+    const taken = Promise.withResolvers<void>();
+    let handedOver = false;
+    const upload = manager
+      .upload(staged.source, {
+        provider: providerOf(tool),
+        reference: { name: file.name, tool, userId, purpose, context: null, tags: [], keep: 'keep' },
+        idempotencyKey: operationId,
+        operationId,
+        staged: staged.temporary,
+        signal: waiting.signal,
+        onStarted() {
+          handedOver = staged.temporary;
+          taken.resolve();
+        },
+      })
+      .then(
+        ({ fileId, sizeBytes, mimeType, sha256 }): StoredFile => ({
+          ...{ id: fileId, name: file.name, sizeBytes, mimeType: file.mimeType ?? mimeType, sha256 },
+        }),
+      )
+      // What was handed over is removed by the workflow.
+      .finally(() => (handedOver ? undefined : staged.remove().catch(() => undefined)));
+    const late = upload.catch(() => null);
+    const inTime = <T>(ms: number, work: Promise<T>) =>
+      within(ms, work, signal, () => new StillRunningError(`The upload ${operationId} was not done in time`, late)).catch(
+        (error: unknown) => {
+          if (signal.aborted) waiting.abort(signal.reason);
+          throw error;
+        },
+      );
+    await inTime(patience.startMs, Promise.race([taken.promise, upload]));
+    return () => inTime(patience.doneMs(file.sizeBytes), upload);
   }
 
   return {
-    async upload(file, { tool, userId, purpose, operationId, signal }) {
-      const { source, done } = await staged(file, signal);
-      try {
-        const { fileId, sizeBytes, mimeType, sha256 } = await manager.upload(source, {
-          provider: providerOf(tool),
-          reference: { name: file.name, tool, userId, purpose, context: null, tags: [], keep: 'keep' },
-          idempotencyKey: operationId,
-          operationId,
-          signal,
+    async upload(file, context) {
+      const done = await starting
+        .execute(() => begin(file, context))
+        .catch((error: unknown) => {
+          if (!isBrokenCircuitError(error)) throw error;
+          const message = 'Temporal has not taken the last uploads: it is left alone for some seconds';
+          throw new ProviderUnavailableError(message, { code: 'temporal_unreachable', provider: 'temporal', retryable: true });
         });
-        return { id: fileId, name: file.name, sizeBytes, mimeType: file.mimeType ?? mimeType, sha256 };
-      } finally {
-        await done();
-      }
+      return await done();
     },
     async download(id, context) {
       const held = await heldBy(id, context);
@@ -108,3 +133,15 @@ const storedFile = ({ id, sizeBytes, mimeType, sha256 }: FileRecord, name: strin
   mimeType,
   sha256,
 });
+
+/** The work; what `over` makes when its time has passed; or the signal's reason. */
+async function within<T>(ms: number, work: Promise<T>, signal: AbortSignal, over: () => Error): Promise<T> {
+  const timer = new AbortController();
+  const passed = sleep(ms, undefined, { signal: timer.signal, ref: false }).then(() => Promise.reject(over()));
+  passed.catch(() => undefined);
+  try {
+    return await unlessAborted(Promise.race([work, passed]), signal);
+  } finally {
+    timer.abort();
+  }
+}

@@ -20,6 +20,7 @@ export interface UploadOptions {
   verify?: Verification;
   onDuplicate?: UploadOrder['onDuplicate'];
   attempts?: UploadOrder['attempts'];
+  staged?: UploadOrder['staged'];
   /** In logs and in Temporal's UI; one is made where none is given. */
   operationId?: string;
   /** Absent: the same file, unchanged, for the same holder at the same provider is the same upload while it runs. */
@@ -34,12 +35,23 @@ export type Followed<T> = T & { operationId: string };
 
 /** One file through the durable workflow, until it is there. */
 export async function uploadDurably(source: FileSource, options: UploadOptions, uploads: Uploads): Promise<Followed<FileOperationResult>> {
-  const { provider, reference, verify = 'none', onDuplicate = 'reuse', operationId = randomUUID(), signal, onStarted, attempts } = options;
+  const {
+    provider,
+    reference,
+    verify = 'none',
+    onDuplicate = 'reuse',
+    operationId = randomUUID(),
+    signal,
+    onStarted,
+    attempts,
+    staged,
+  } = options;
   signal.throwIfAborted();
   const idempotencyKey = options.idempotencyKey ?? keyOf(source, reference, provider, verify);
   const order: UploadOrder = {
     ...{ idempotencyKey, source, provider, namespace: 'live', reference, verify, onDuplicate, operationId },
     ...(attempts === undefined ? {} : { attempts }),
+    ...(staged === true ? { staged } : {}),
   };
   const started = await uploads.startUpload(order);
   onStarted?.(started);

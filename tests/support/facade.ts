@@ -1,7 +1,9 @@
 import { join } from 'node:path';
+import { patienceOf } from '../../src/facade/connect.ts';
 import { createFacade, type Facade, type FacadeOptions } from '../../src/facade/facade.ts';
 import { createLegacySupabase } from '../../src/facade/legacy-supabase.ts';
 import { recordOutcomes } from '../../src/facade/outcome-recorder.ts';
+import { folderStaging } from '../../src/facade/staging.ts';
 import { watchState } from '../../src/facade/state-watcher.ts';
 import { createUnified, knownTo } from '../../src/facade/unified.ts';
 import { createFileManager } from '../../src/manager/file-manager.ts';
@@ -28,7 +30,10 @@ export async function startFacade({ config, client, stores, folder }: Running, m
   const outcomes = recordOutcomes({ ledger: stores.rollouts, flushMs: 200 });
   const facade = createFacade({
     legacy: createLegacySupabase({ ...supabase(), bucket, timeouts: LONG }),
-    unified: createUnified({ manager, ledger: stores.ledger, providerOf: () => 'supabase', stagingFolder: join(folder, 'staging') }),
+    unified: createUnified({
+      ...{ manager, ledger: stores.ledger, providerOf: () => 'supabase', patience: patienceOf(config) },
+      staging: folderStaging(join(folder, 'staging')),
+    }),
     state,
     outcomes,
     fallback: config.migration.fallbackToLegacy,

@@ -7,6 +7,7 @@ import type { Outcome, OutcomeCounts } from '../../src/domain/outcome-counts.ts'
 import { createFacade, type Done, type FacadeOptions } from '../../src/facade/facade.ts';
 import { recordOutcomes } from '../../src/facade/outcome-recorder.ts';
 import { watchState } from '../../src/facade/state-watcher.ts';
+import { StillRunningError } from '../../src/facade/still-running.ts';
 import type { FacadeState } from '../../src/ledger/rollout-ledger.ts';
 import { createMemoryFileService, type MemoryFileService } from '../support/memory-file-service.ts';
 
@@ -146,6 +147,26 @@ describe('An upload through the facade', () => {
       expect(await followed({ stage: 'dual_write' })).toMatchObject([{ servedBy: 'legacy', route: { writesBoth: true } }]);
       expect(await followed({ stage: 'ramp_down' })).toMatchObject([{ servedBy: 'unified', route: { writesBoth: true } }]);
     });
+    test('where legacy failed a user of a ramp, so that its own failures are seen, too', async () => {
+      routing = { ...routing, share: 0 };
+      legacy.failing = outage;
+      const done: Done[] = [];
+      await expect(facade({ afterwards: async (each) => void done.push(each) }).upload(hello, KIMI)).rejects.toBe(outage);
+      expect(done).toMatchObject([{ servedBy: 'legacy', stored: null, error: outage, fallback: false }]);
+    });
+    test('where unified goes on although nobody waits for it any more: what becomes of it is told', async () => {
+      const late = Promise.resolve(null);
+      unified.failing = new StillRunningError('too slow', late);
+      expect(await followed({ share: 100 })).toMatchObject([{ servedBy: 'legacy', fallback: true, late }]);
+    });
+    test('when a file was deleted', async () => {
+      const done: Done[] = [];
+      const through = facade({ afterwards: async (each) => void done.push(each) });
+      const { id } = await through.upload(hello, KIMI);
+      await through.delete(id, KIMI);
+      await through.delete(id, KIMI);
+      expect(done).toMatchObject([{ operation: 'delete', id, servedBy: 'unified' }]);
+    });
     test('not where unified served, nor where everything is off', async () => {
       expect(await followed({ share: 100 })).toEqual([]);
       expect(await followed({ stage: 'off' })).toEqual([]);
@@ -164,9 +185,9 @@ describe('An upload through the facade', () => {
           troubles.push(error);
           over.resolve();
         },
-        async afterwards({ file }) {
+        async afterwards(done) {
           await gate.promise;
-          for await (const chunk of file.open()) read += Buffer.from(chunk).toString();
+          if (done.operation === 'upload') for await (const chunk of done.file.open()) read += Buffer.from(chunk).toString();
           throw new Error('the comparison broke');
         },
       }).upload({ stream, name: 'x' }, KIMI);
