@@ -8,6 +8,8 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 120_000,
+    // What is waited for is a matter of the machine's load, not of the test.
+    expect: { poll: { timeout: 15_000 } },
     globalSetup: ['tests/support/global-setup.ts'],
   },
 });

@@ -68,3 +68,9 @@ export const DECIDE: ActivityOptions = {
   startToCloseTimeout: '15 seconds',
   retry: { initialInterval: '500 milliseconds', backoffCoefficient: 1.5, maximumInterval: '3 seconds' },
 };
+
+/** What was compared is written for as long as the ledger may be away. */
+export const RECORD: ActivityOptions = { startToCloseTimeout: '30 seconds', scheduleToCloseTimeout: OUTAGE, retry: RETRY };
+
+/** Nothing that a comparison uploaded may stay: it is tried for a week. */
+export const QUARANTINE: ActivityOptions = { startToCloseTimeout: '2 minutes', scheduleToCloseTimeout: '7 days', retry: RETRY };

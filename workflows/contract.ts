@@ -1,7 +1,8 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { defineQuery, defineSignal } from '@temporalio/workflow';
+import type { ComparisonRules, Observation } from '../src/domain/comparison.ts';
 import type { MigrationState } from '../src/domain/migration.ts';
-import type { FileOperationResult, Verification } from '../src/domain/models.ts';
+import type { FileOperationResult, FileSource, Verification } from '../src/domain/models.ts';
 import type { RolloutPlan, RolloutState } from '../src/domain/rollout.ts';
 import type { UploadOrder } from '../src/domain/upload-order.ts';
 
@@ -134,3 +135,26 @@ export interface RollbackInput {
   reason: string | null;
 }
 export const rollbackWorkflowId = (tool: string) => `rollback:${tool}`;
+
+/** One operation that is compared. Carries no bytes: workers read what the control stored. */
+export interface ShadowComparisonInput {
+  tool: string;
+  operation: 'upload';
+  operationId: string;
+  /** The epoch of the tool when the operation was sampled. */
+  step: number;
+  source: FileSource;
+  /** The source was laid there for this comparison alone, and goes with it. */
+  staged: boolean;
+  file: { name: string; mimeType: string | null; purpose: string };
+  /** Where the candidate sends it, into quarantine. */
+  provider: string;
+  /** What legacy made of the operation. */
+  control: Observation;
+  rules: ComparisonRules;
+  candidateTimeoutMs: number;
+  /** When shadowing is to rest. */
+  breaker: { threshold: number; minSamples: number; cooldownSeconds: number };
+  settings: UploadSettings;
+}
+export const shadowComparisonWorkflowId = (operationId: string) => `shadow-comparison:${operationId}`;

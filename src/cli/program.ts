@@ -15,6 +15,7 @@ import { registerMigrate } from './migrate.ts';
 import { registerProviders } from './providers.ts';
 import { registerReady } from './ready.ts';
 import { registerRollout } from './rollout.ts';
+import { registerShadow } from './shadow.ts';
 import { registerUp } from './up.ts';
 import { registerUpload } from './upload.ts';
 import { registerWorker } from './worker.ts';
@@ -55,6 +56,7 @@ export function createProgram(context: CommandContext, version: string, exit: (c
   registerBuckets(program, context);
   registerProviders(program, context);
   registerRollout(program, context, exit);
+  registerShadow(program, context);
   registerConfig(program, context, exit);
   registerDoctor(program, context, exit);
   return program;

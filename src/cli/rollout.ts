@@ -11,6 +11,7 @@ import type { CommandContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { collectShares, duration, type RuleOptions, ruleOptions, rulesOf, shares } from './rollout-options.ts';
 import { eventRow, opinionLine, progressLines, rolloutLine } from './rollout-output.ts';
+import { inForce } from './shadow.ts';
 
 interface StartOptions extends RuleOptions {
   steps?: readonly number[];
@@ -70,7 +71,8 @@ export function registerRollout(program: Command, context: CommandContext, exit:
         tests: {
           wald: options.wald,
           liveControl: options.liveControl,
-          pairs: (options.pairs ?? true) && context.config().migration.shadow.enabled,
+          // Without shadowing there are no pairs, and a test without data would hold the ramp for ever.
+          pairs: (options.pairs ?? true) && (await inForce(await ledger(), tool, context.config().migration.shadow)).settings.enabled,
         },
       },
       by: userInfo().username,

@@ -34,6 +34,7 @@ import type { UploadOrder } from '../domain/upload-order.ts';
 import { connectTemporal, unreachable } from './connect.ts';
 import { createRolloutClient } from './rollout-client.ts';
 import { uploadSettings } from './settings.ts';
+import { createShadowClient } from './shadow-client.ts';
 
 export type NewUpload = UploadOrder;
 export type NewMigration = Pick<MigrateInput, 'source' | 'provider' | 'concurrency' | 'verify' | 'purpose'> & { migrationId?: string };
@@ -90,6 +91,7 @@ export function createClient(client: Client, config: ClientConfig, closed?: Abor
 
   return {
     ...createRolloutClient(client, config, asked),
+    ...createShadowClient(client, config, asked),
 
     /** The same idempotency key while it runs is the same upload. */
     async startUpload({ attempts: tries, ...upload }: NewUpload): Promise<WorkflowHandle> {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { boolean, float, integer } from './parsers.ts';
+import type { ShadowSettings } from '../domain/shadow.ts';
+import { boolean, float, integer, list } from './parsers.ts';
 import { setting } from './setting.ts';
 
 /** The tools that ship. Each is a named place in the application from which files are uploaded. */
@@ -36,6 +37,19 @@ export function migrationSchema() {
     }),
     SHADOW_MODE_COOLDOWN_MINUTES: setting(float({ min: 0, max: 525_600 }), { about: 'How long shadowing stops then', default: 30 }),
     SHADOW_MODE_INCLUDE_TIMING: setting(boolean(), { about: 'Compare how long both took', default: true }),
+    SHADOW_MODE_CANDIDATE_TIMEOUT_SECONDS: setting(float({ min: 0.1, max: 86_400 }), {
+      about: 'How long the candidate may take in a comparison',
+      default: 90,
+    }),
+    SHADOW_MODE_CONTROL_RUNS: setting(boolean(), {
+      about: 'Run the old path a second time in each comparison (and delete what it stored), to know what differs by chance alone',
+      default: false,
+    }),
+    SHADOW_MODE_IGNORE_FIELDS: setting(list('fields separated by commas, such as name,mimeType', /^\w+(\.\w+)*$/), {
+      about: 'Fields of the result that may differ, separated by commas',
+      default: null,
+      shown: '',
+    }),
     ENABLE_KIMI_MIGRATION: enabled('kimi'),
     ENABLE_SMART_HANDLER_MIGRATION: enabled('smart_handler'),
     ENABLE_SUPABASE_MIGRATION: enabled('supabase'),
@@ -55,7 +69,10 @@ export function migrationSchema() {
       durationMs: v.SHADOW_MODE_DURATION_MINUTES * 60_000,
       cooldownMs: v.SHADOW_MODE_COOLDOWN_MINUTES * 60_000,
       includeTiming: v.SHADOW_MODE_INCLUDE_TIMING,
-    },
+      candidateTimeoutMs: v.SHADOW_MODE_CANDIDATE_TIMEOUT_SECONDS * 1000,
+      controlRuns: v.SHADOW_MODE_CONTROL_RUNS,
+      ignore: v.SHADOW_MODE_IGNORE_FIELDS ?? [],
+    } satisfies ShadowSettings,
     tools: {
       kimi: { enabled: v.ENABLE_KIMI_MIGRATION, share: v.KIMI_ROLLOUT_PERCENTAGE, switch: 'ENABLE_KIMI_MIGRATION' },
       smart_handler: {

@@ -43,6 +43,8 @@ export interface StepEvidence {
   mismatches: { compared: number; differing: number };
   /** Of those with a second control run: where the candidate alone differed, and where the second control run alone did. */
   noise: { candidateOnly: number; controlOnly: number };
+  /** Whether the breaker of shadowing opened in this step; absent where a ramp began before it was looked at. */
+  breaker?: boolean;
   /** Wald's test comes to an end once in a step. */
   wald: WaldVerdict;
 }
@@ -61,7 +63,7 @@ export type Verdict = 'go_on' | 'hold' | 'roll_back';
 
 /** What one test says: `rest` is no objection. */
 export interface Opinion {
-  test: 'threshold' | 'wald' | 'live_control' | 'pairs' | 'mismatches' | 'samples' | 'bake_time';
+  test: 'threshold' | 'wald' | 'live_control' | 'pairs' | 'breaker' | 'mismatches' | 'samples' | 'bake_time';
   says: 'rest' | 'hold' | 'roll_back';
   /** In numbers, for people. */
   why: string;
@@ -105,6 +107,7 @@ export function judge(rules: JudgeRules, evidence: StepEvidence, { bakedMs, bake
     ...(rules.tests.wald ? [wald(rules, evidence)] : []),
     ...(rules.tests.liveControl ? [liveControl(rules, evidence)] : []),
     ...(rules.tests.pairs ? [pairs(rules, evidence)] : []),
+    ...(evidence.breaker === true ? [BREAKER_OPEN] : []),
     mismatches(rules, evidence),
     samples(rules, evidence),
     bakeTime(bakedMs, bakeMs),
@@ -162,6 +165,15 @@ function pairs(rules: JudgeRules, { pairs: counts }: StepEvidence): Opinion {
   const why = `of ${total} shadow comparisons the candidate alone failed ${counts.candidateOnly}, legacy alone ${counts.legacyOnly}`;
   return { ...figures, value, says: reachesAlarm(value, alpha) ? 'roll_back' : 'rest', why };
 }
+
+/** While it is open there are no pairs: what the candidate failed at would starve the test that is to see it. */
+const BREAKER_OPEN: Opinion = {
+  test: 'breaker',
+  says: 'roll_back',
+  value: 1,
+  limit: 1,
+  why: 'shadowing rests, because the candidate alone failed too often',
+};
 
 /** Where a second control run measures the noise, the candidate must differ more often than that; else more often than is tolerated. */
 function mismatches(rules: JudgeRules, { mismatches: { compared, differing }, noise }: StepEvidence): Opinion {

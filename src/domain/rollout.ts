@@ -100,7 +100,7 @@ export function withTime(state: RolloutState, nowMs: number): RolloutState {
 export function afterEvaluation(plan: RolloutPlan, before: RolloutState, evidence: StepEvidence, nowMs: number): Transition {
   if (isOver(before)) return { state: before, decisions: [] };
   const timed = withTime(before, nowMs);
-  const judgement = judge(plan.rules, evidence, { bakedMs: timed.bakedMs, bakeMs: plan.bakeMs });
+  const judgement = judge(rulesAt(plan.rules, before.share), evidence, { bakedMs: timed.bakedMs, bakeMs: plan.bakeMs });
   const state = { ...timed, evidence, judgement };
   if (judgement.verdict === 'roll_back') return rolledBack(state, { by: 'the judge', reason: objections(judgement, 'roll_back') });
   if (judgement.verdict === 'go_on' && state.status === 'running' && state.pauses.length === 0) return passStep(plan, state, 'the judge');
@@ -109,6 +109,11 @@ export function afterEvaluation(plan: RolloutPlan, before: RolloutState, evidenc
   // Once for each set of reasons, not for each look.
   const news = judgement.verdict === 'hold' && testsOf(held) !== testsOf(heldBefore);
   return { state, decisions: news ? [line(state, 'the judge', 'held', held)] : [] };
+}
+
+/** At 100 % nobody is left to compare with. */
+function rulesAt(rules: JudgeRules, share: number): JudgeRules {
+  return share < 100 ? rules : { ...rules, tests: { ...rules.tests, liveControl: false, pairs: false } };
 }
 
 export function afterPause(state: RolloutState, { by, reason }: Request, nowMs: number): Transition {

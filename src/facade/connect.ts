@@ -6,6 +6,7 @@ import { createStagingStore, type StagingStore } from '../providers/supabase-sta
 import { createFacade, type Facade } from './facade.ts';
 import type { FileService } from './file-service.ts';
 import { recordOutcomes } from './outcome-recorder.ts';
+import { createShadower } from './shadower.ts';
 import { folderStaging, storageStaging } from './staging.ts';
 import { watchState } from './state-watcher.ts';
 import { createUnified, knownTo, type UnifiedOptions } from './unified.ts';
@@ -45,6 +46,7 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
     });
     return client;
   };
+  const storage = storageStaging(stagingStore(config, stores));
   const manager = createFileManager({ ...stores, uploads, smartHandler: config.providers.smartHandler });
   const state = watchState({ ledger: stores.rollouts, defaults: migration, ...trouble });
   const outcomes = recordOutcomes({ ledger: stores.rollouts, ...trouble });
@@ -53,13 +55,17 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
     legacy,
     unified: createUnified({
       ...{ manager, ledger: stores.ledger, providerOf, patience: patienceOf(config) },
-      staging: stagingFolder === undefined ? storageStaging(stagingStore(config, stores)) : folderStaging(stagingFolder),
+      staging: stagingFolder === undefined ? storage : folderStaging(stagingFolder),
     }),
     state,
     outcomes,
     fallback: migration.fallbackToLegacy,
     maxFileBytes: files.maxFileBytes,
     knows: (id) => knownTo(stores.ledger, id),
+    afterwards: createShadower({
+      ...{ legacy, state, shadow: stores.shadow, defaults: migration.shadow, staging: storage, providerOf },
+      start: async (comparison) => (await uploads()).startShadowComparison(comparison),
+    }),
     ...trouble,
   });
   return {

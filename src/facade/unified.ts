@@ -22,6 +22,8 @@ export interface UnifiedOptions {
 /** After so many uploads in a row that Temporal did not take, callers are spared the waiting for so long. */
 const STARTS_IN_A_ROW = 3;
 const SPARED_MS = 10_000;
+/** Of each step: legacy stands by, so an outage is told soon instead of waited out. */
+const ATTEMPTS = 3;
 
 /** The new upload path as one side of the facade: hash, dedupe, provider upload, record, in a durable workflow. An id is the ledger's. */
 export function createUnified({ manager, ledger, providerOf, staging, patience }: UnifiedOptions): FileService {
@@ -51,6 +53,7 @@ export function createUnified({ manager, ledger, providerOf, staging, patience }
         idempotencyKey: operationId,
         operationId,
         staged: staged.temporary,
+        attempts: ATTEMPTS,
         signal: waiting.signal,
         onStarted() {
           handedOver = staged.temporary;

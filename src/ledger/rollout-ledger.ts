@@ -95,7 +95,7 @@ export interface FacadeState {
   settings: Record<string, JsonValue>;
 }
 
-/** The tables of rollouts, outcomes and comparisons. Errors are those of the ledger. */
+/** The tables of rollouts and outcomes, and what operators set. Errors are those of the ledger. */
 export interface RolloutLedger {
   /** The state and the audit's line are one transaction. Idempotent by `decisionId`. Answers what is in force then. */
   decide(decision: RolloutDecision): Promise<RolloutRecord>;
@@ -110,10 +110,6 @@ export interface RolloutLedger {
   stepMinutes(tool: string, epoch: number): Promise<SeenMinute[]>;
   /** Adds counts. False when this batch was added before. */
   recordOutcomes(batchId: string, counts: readonly OutcomeCounts[]): Promise<boolean>;
-  /** False when this operation was compared before. */
-  recordComparison(comparison: ComparisonRecord): Promise<boolean>;
-  /** @param since ISO 8601; null: all */
-  shadowReport(tool: string, since: string | null, examples: number): Promise<ShadowReport>;
   facadeState(): Promise<FacadeState>;
   /** What operators change at run time. */
   setOperatorSetting(key: string, value: Record<string, JsonValue>, setBy: string): Promise<void>;

@@ -4,7 +4,7 @@ import type { SeenMinute } from '../domain/rejudge.ts';
 import type { CountedEvidence } from '../domain/rollout-evidence.ts';
 import { STAGES } from '../domain/routing.ts';
 import { createDataApi, type DataApiOptions } from './data-api.ts';
-import type { FacadeState, RolloutEvent, RolloutLedger, RolloutRecord, ShadowReport } from './rollout-ledger.ts';
+import type { FacadeState, RolloutEvent, RolloutLedger, RolloutRecord } from './rollout-ledger.ts';
 import { row, storable } from './rows.ts';
 
 const Json = z.json() as z.ZodType<JsonValue>;
@@ -53,6 +53,7 @@ const Evidence: z.ZodType<CountedEvidence> = z.object({
   arms: z.partialRecord(z.enum(['legacy', 'unified']), Arm),
   pairs: Pairs,
   mismatches: row(z.object({ compared: z.number(), differing: z.number(), candidateOnly: z.number(), controlOnly: z.number() })),
+  breaker: z.boolean(),
 });
 
 const Minute: z.ZodType<SeenMinute> = z.object({
@@ -61,22 +62,6 @@ const Minute: z.ZodType<SeenMinute> = z.object({
   count: z.number(),
   failures: z.number(),
 });
-
-const Quantiles = z
-  .array(z.number().nullable())
-  .nullable()
-  .transform((values) => (values?.every((value) => value !== null) ? (values as number[]) : null));
-const Report: z.ZodType<ShadowReport> = row(
-  z.object({
-    comparisons: z.number(),
-    matched: z.number(),
-    withNoise: z.number(),
-    pairs: Pairs,
-    fields: z.array(z.object({ field: z.string(), differing: z.number(), noise: z.number() })),
-    examples: z.array(JsonObject),
-    timingMs: z.object({ control: Quantiles, candidate: Quantiles }),
-  }),
-);
 
 const State: z.ZodType<FacadeState> = z.object({
   rollouts: z.array(
@@ -123,22 +108,6 @@ export function createSupabaseRolloutLedger(options: DataApiOptions): RolloutLed
     evidence: (tool, epoch) => call('rollout_evidence', { p_tool: storable(tool), p_epoch: epoch }, Evidence),
     stepMinutes: (tool, epoch) => call('list_step_minutes', { p_tool: storable(tool), p_epoch: epoch }, z.array(Minute)),
     recordOutcomes: (batchId, counts) => call('record_operation_outcomes', { p_batch_id: batchId, p_outcomes: counts }, z.boolean()),
-    recordComparison: ({ operationId, noiseMismatches, controlMs, candidateMs, ...comparison }) =>
-      call(
-        'record_shadow_comparison',
-        {
-          p_comparison: {
-            ...comparison,
-            operation_id: operationId,
-            noise_mismatches: noiseMismatches,
-            control_ms: controlMs,
-            candidate_ms: candidateMs,
-          },
-        },
-        z.boolean(),
-      ),
-    shadowReport: (tool, since, examples) =>
-      call('shadow_report', { p_tool: storable(tool), p_since: since, p_examples: examples }, Report),
     facadeState: () => call('get_facade_state', {}, State),
     async setOperatorSetting(key, value, setBy) {
       await call('set_operator_setting', { p_key: key, p_value: value, p_set_by: storable(setBy) }, z.boolean());

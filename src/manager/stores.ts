@@ -2,8 +2,10 @@ import { ProviderUnavailableError } from '../domain/errors.ts';
 import { describeUse } from '../domain/quota.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { RolloutLedger } from '../ledger/rollout-ledger.ts';
+import type { ShadowLedger } from '../ledger/shadow-ledger.ts';
 import { createSupabaseLedger } from '../ledger/supabase-ledger.ts';
 import { createSupabaseRolloutLedger } from '../ledger/supabase-rollout-ledger.ts';
+import { createSupabaseShadowLedger } from '../ledger/supabase-shadow-ledger.ts';
 import { type GuardedProvider, guarded } from '../providers/guard.ts';
 import { createRegistry, type ProviderRegistry } from '../providers/registry.ts';
 import { createStateReporter } from './state-reporter.ts';
@@ -12,6 +14,7 @@ import { makeVendors, type VendorConfig } from './vendors.ts';
 export interface Stores {
   ledger: Ledger;
   rollouts: RolloutLedger;
+  shadow: ShadowLedger;
   /** Throws ProviderNotFoundError. */
   provider: (name: string) => GuardedProvider;
   providers: Pick<ProviderRegistry<GuardedProvider>, 'all' | 'unconfigured'>;
@@ -57,5 +60,11 @@ export function connectStores(config: VendorConfig, { warn = () => undefined, re
     guards.set(name, guard);
   }
   const registry = createRegistry([...guards.values()], made.unconfigured);
-  return { ledger, rollouts: createSupabaseRolloutLedger(dataApi), provider: registry.get, providers: registry };
+  return {
+    ledger,
+    rollouts: createSupabaseRolloutLedger(dataApi),
+    shadow: createSupabaseShadowLedger(dataApi),
+    provider: registry.get,
+    providers: registry,
+  };
 }

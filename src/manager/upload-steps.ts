@@ -169,7 +169,12 @@ export function createUploadSteps({ ledger, provider, limits, hashes, onSurplus 
 
     /** Marks the copy as there and the reference as held. False when the claim was lost; else the id that counts, or true. Idempotent. */
     async record(claim: Claimed, stored: Stored, target: UploadTarget): Promise<boolean | string> {
-      if (!(await ledger.record(claim, target.owner, stored.id, target.reference, stored.expiresAt))) return false;
+      // Nobody holds what a comparison uploads: it is removed when that is over.
+      const recorded =
+        target.namespace === 'shadow'
+          ? ledger.complete(claim.copyId, target.owner, stored.id, stored.expiresAt)
+          : ledger.record(claim, target.owner, stored.id, target.reference, stored.expiresAt);
+      if (!(await recorded)) return false;
       const to = provider(target.provider);
       return claim.outcome === 'completed' || namesByContent(to) ? true : await theOneThatCounts(claim, stored, to);
     },

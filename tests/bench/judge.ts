@@ -49,7 +49,7 @@ function ramp(
   let looks = 0;
   while (!isOver(state) && state.status !== 'guarding' && looks < MOST_LOOKS) {
     looks += 1;
-    const evidence = observe(world, state, random);
+    const evidence = observe(world, state, plan.rules, random);
     candidateOperations += evidence.candidate.operations - state.evidence.candidate.operations;
     comparisons += total(evidence.pairs) - total(state.evidence.pairs);
     state = afterEvaluation(plan, state, { ...evidence, wald: afterWaldLook(plan.rules, evidence) }, looks * MINUTE).state;
@@ -59,7 +59,18 @@ function ramp(
 
 const total = (counts: Record<string, number>) => Object.values(counts).reduce((sum, count) => sum + count, 0);
 
-function observe({ candidateFails, legacyFails, shadow }: World, { share, evidence }: RolloutState, random: () => number): StepEvidence {
+/** The rule by which the ledger lets shadowing rest, which takes a ramp back: here with the minimum of samples of the ramp. */
+const opensBreaker = ({ candidateOnly, both, neither, legacyOnly }: StepEvidence['pairs'], { threshold, minSamples }: JudgeRules) => {
+  const comparisons = candidateOnly + both + neither + legacyOnly;
+  return comparisons >= minSamples && candidateOnly > threshold * comparisons;
+};
+
+function observe(
+  { candidateFails, legacyFails, shadow }: World,
+  { share, evidence }: RolloutState,
+  rules: JudgeRules,
+  random: () => number,
+): StepEvidence {
   const next = structuredClone(evidence) as StepEvidence & { candidate: { operations: number; failures: number } };
   for (let at = 0; at < PER_LOOK; at += 1) {
     const arm = random() * 100 < share ? 'candidate' : 'legacy';
@@ -72,6 +83,8 @@ function observe({ candidateFails, legacyFails, shadow }: World, { share, eviden
     if (!shadow || arm === 'candidate' || random() >= SAMPLED) continue;
     const candidateFailed = random() < candidateFails;
     next.pairs[failed ? (candidateFailed ? 'both' : 'legacyOnly') : candidateFailed ? 'candidateOnly' : 'neither'] += 1;
+    // After each comparison, as the ledger does, and for good.
+    next.breaker ||= opensBreaker(next.pairs, rules);
   }
   return next;
 }

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ComparisonRules } from '../../src/domain/comparison.ts';
 import type { ComparisonRecord, RolloutDecision, RolloutLedger } from '../../src/ledger/rollout-ledger.ts';
-
-const RULES: ComparisonRules = { fields: null, ignore: [], clean: {}, timing: null };
+import type { ShadowLedger } from '../../src/ledger/shadow-ledger.ts';
+import { comparisonOf } from '../support/comparison.ts';
 
 /** What every ledger of rollouts promises. */
-export function describeRolloutLedger(name: string, open: () => Promise<{ ledger: RolloutLedger; close(): Promise<void> }>): void {
+export function describeRolloutLedger(
+  name: string,
+  open: () => Promise<{ ledger: RolloutLedger; shadow: ShadowLedger; close(): Promise<void> }>,
+): void {
   describe(name, () => {
     let under: Awaited<ReturnType<typeof open>>;
     let ledger: RolloutLedger;
@@ -29,22 +31,6 @@ export function describeRolloutLedger(name: string, open: () => Promise<{ ledger
       evidence: { looks: 3 },
       ...more,
     });
-    const comparison = (tool: string, more: Partial<ComparisonRecord> = {}): ComparisonRecord => ({
-      tool,
-      operation: 'upload',
-      operationId: randomUUID(),
-      step: 1,
-      control: { sizeBytes: 1 },
-      candidate: { sizeBytes: 1 },
-      pair: 'neither',
-      mismatches: [],
-      noiseMismatches: null,
-      controlMs: 10,
-      candidateMs: 20,
-      rules: RULES,
-      ...more,
-    });
-
     it('has nothing in force for a tool about which nothing was decided', async () => {
       expect(await ledger.rollout(freshTool())).toBeNull();
     });
@@ -113,11 +99,12 @@ export function describeRolloutLedger(name: string, open: () => Promise<{ ledger
         { pair: 'both' },
         { step: 2 },
       ] as const)
-        await ledger.recordComparison(comparison(tool, more as Partial<ComparisonRecord>));
+        await under.shadow.recordComparison(comparisonOf(tool, more as Partial<ComparisonRecord>));
       expect(await ledger.evidence(tool, 1)).toEqual({
         arms: { unified: { operations: 15, failures: 4 }, legacy: { operations: 90, failures: 0 } },
         pairs: { neither: 4, candidateOnly: 1, both: 1 },
         mismatches: { compared: 4, differing: 2, candidateOnly: 1, controlOnly: 1 },
+        breaker: false,
       });
       const minutes = await ledger.stepMinutes(tool, 1);
       expect(minutes.filter(({ what }) => what === 'unified' || what === 'legacy')).toMatchObject([
@@ -130,26 +117,8 @@ export function describeRolloutLedger(name: string, open: () => Promise<{ ledger
         arms: {},
         pairs: {},
         mismatches: { compared: 0, differing: 0, candidateOnly: 0, controlOnly: 0 },
+        breaker: false,
       });
-    });
-
-    it('records one comparison for each operation, and reports fields, noise, examples and times', async () => {
-      const tool = freshTool();
-      const first = comparison(tool, { mismatches: ['name', 'sha256'], noiseMismatches: ['name'], candidate: { sha256: 'other' } });
-      expect(await ledger.recordComparison(first)).toBe(true);
-      expect(await ledger.recordComparison(first)).toBe(false);
-      await ledger.recordComparison(comparison(tool, { mismatches: ['sha256'], candidateMs: 40 }));
-      await ledger.recordComparison(comparison(tool));
-      const report = await ledger.shadowReport(tool, null, 5);
-      expect(report).toMatchObject({ comparisons: 3, matched: 1, withNoise: 1, pairs: { neither: 3 } });
-      expect(report.fields).toEqual([
-        { field: 'sha256', differing: 2, noise: 0 },
-        { field: 'name', differing: 1, noise: 1 },
-      ]);
-      expect(report.examples).toHaveLength(2);
-      expect(report.timingMs).toMatchObject({ control: [10, 10, 10] });
-      expect(report.timingMs.candidate?.[0]).toBe(20);
-      expect(await ledger.shadowReport(freshTool(), null, 5)).toMatchObject({ comparisons: 0, fields: [], timingMs: { control: null } });
     });
 
     it('tells a facade all it needs in one answer, and what operators set', async () => {

@@ -1,0 +1,95 @@
+import { setImmediate as laterThanTheCaller } from 'node:timers/promises';
+import type { NewShadowComparison } from '../client/shadow-client.ts';
+import type { Observation } from '../domain/comparison.ts';
+import { FileManagementError } from '../domain/errors.ts';
+import { observedFile, overridesOf, rulesOf, type ShadowSettings, shadowInForce, shadowKey } from '../domain/shadow.ts';
+import type { ShadowLedger } from '../ledger/shadow-ledger.ts';
+import type { Done, UploadDone } from './facade.ts';
+import type { FileService, UploadFile } from './file-service.ts';
+import type { Staged, Staging } from './staging.ts';
+import type { StateWatcher } from './state-watcher.ts';
+
+export interface ShadowerOptions {
+  legacy: Pick<FileService, 'download' | 'locate'>;
+  state: Pick<StateWatcher, 'routing' | 'setting'>;
+  shadow: Pick<ShadowLedger, 'takeSample'>;
+  /** Of the configuration; operators change them while things run. */
+  defaults: ShadowSettings;
+  /** For what workers cannot read by themselves. They take over what is laid there. */
+  staging: Staging;
+  providerOf: (tool: string) => string;
+  start(comparison: NewShadowComparison): Promise<void>;
+  /** What came of an operation that might have been compared. */
+  onSampled?: (tool: string, outcome: 'started' | 'rate' | 'open' | 'over' | 'busy') => void;
+  random?: () => number;
+}
+
+/** Comparisons that one process prepares at once: what is sampled beyond that is let go. */
+const AT_ONCE = 8;
+
+/**
+ * Compares a sample of what legacy has answered. Runs beside the caller's path: an operation that is not sampled costs a look at the
+ * settings and a random number, and everything else begins when the caller has its answer.
+ */
+export function createShadower(options: ShadowerOptions): (done: Done) => Promise<void> {
+  const { legacy, state, shadow, defaults, staging, providerOf, start, onSampled, random = Math.random } = options;
+  let preparing = 0;
+
+  /** What the control stored, where workers can read it; where it failed, what the caller handed over. */
+  async function whereWorkersRead({ stored, context, file }: UploadDone): Promise<Staged> {
+    const there = stored === null ? null : ((await legacy.locate?.(stored.id, context)) ?? null);
+    if (there !== null) return { source: there, temporary: false, remove: async () => undefined };
+    const input: UploadFile = stored === null ? { ...file, path: null } : { ...file, path: null, open: () => readBack(stored.id) };
+    async function* readBack(id: string) {
+      yield* (await legacy.download(id, context)).chunks;
+    }
+    const sizeBytes = stored?.sizeBytes ?? file.sizeBytes;
+    return await staging.stage({ ...input, sizeBytes }, AbortSignal.timeout(defaults.candidateTimeoutMs));
+  }
+
+  async function compare(upload: UploadDone, settings: ShadowSettings, beganAt: string | null): Promise<void> {
+    const { context, step, file, stored, error, ms } = upload;
+    const { tool, operationId, purpose } = context;
+    const sampled = await shadow.takeSample({
+      ...{ tool, step, beganAt, maxPerMinute: settings.maxSamplesPerMinute, durationSeconds: settings.durationMs / 1000 },
+    });
+    if (sampled !== 'taken') return onSampled?.(tool, sampled);
+    const control: Observation =
+      stored === null
+        ? { ok: false, code: error instanceof FileManagementError ? error.code : 'unknown', ms }
+        : { ok: true, result: observedFile(stored), ms };
+    const { source, temporary, remove } = await whereWorkersRead(upload);
+    const comparison: NewShadowComparison = {
+      ...{ source, staged: temporary, tool, operation: 'upload', operationId, step, control, provider: providerOf(tool) },
+      file: { name: file.name, mimeType: file.mimeType, purpose },
+      rules: rulesOf(settings),
+      candidateTimeoutMs: settings.candidateTimeoutMs,
+      breaker: {
+        threshold: settings.errorThreshold,
+        minSamples: settings.minSamples,
+        cooldownSeconds: settings.cooldownMs / 1000,
+      },
+    };
+    await start(comparison).catch(async (error: unknown) => {
+      await remove();
+      throw error;
+    });
+    onSampled?.(tool, 'started');
+  }
+
+  return async (done) => {
+    if (done.operation !== 'upload' || !done.route.compares || done.servedBy !== 'legacy' || done.fallback) return;
+    const { tool } = done.context;
+    const overrides = overridesOf(state.setting(shadowKey(tool)));
+    const settings = shadowInForce(defaults, overrides, state.routing(tool).stage);
+    if (!settings.enabled || random() >= settings.sampleRate) return;
+    if (preparing >= AT_ONCE) return onSampled?.(tool, 'busy');
+    preparing += 1;
+    try {
+      await laterThanTheCaller();
+      await compare({ ...done, context: { ...done.context, signal: new AbortController().signal } }, settings, overrides.startedAt ?? null);
+    } finally {
+      preparing -= 1;
+    }
+  };
+}

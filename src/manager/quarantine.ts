@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import { FileManagementError, UploadError } from '../domain/errors.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { ShadowCopy, ShadowLedger } from '../ledger/shadow-ledger.ts';
+import { namesByContent, type Provider } from '../providers/provider.ts';
+
+export interface QuarantineDependencies {
+  shadow: Pick<ShadowLedger, 'shadowCopies' | 'deleteShadowCopy'>;
+  ledger: Pick<Ledger, 'beginPurge' | 'completePurge' | 'failPurge'>;
+  /** Throws ProviderNotFoundError. */
+  provider: (name: string) => Provider;
+}
+
+const PURGE_LEASE_SECONDS = 60;
+
+/**
+ * Removes what an upload into quarantine has left: its object and its row, also where it broke off between the two. Another comparison
+ * of the same content may be using the copy at this moment: it is tried again then.
+ * @throws UploadError `quarantine_busy`, retryable
+ */
+export async function emptyQuarantine(idempotencyKey: string, signal: AbortSignal, dependencies: QuarantineDependencies): Promise<number> {
+  const { shadow } = dependencies;
+  const copies = await shadow.shadowCopies(idempotencyKey);
+  for (const copy of copies) if (await shadow.deleteShadowCopy(copy.id)) await purge(copy, signal, dependencies);
+  const left = copies.length === 0 ? [] : await shadow.shadowCopies(idempotencyKey);
+  if (left.length > 0)
+    throw new UploadError(`${left.length} shadow copies are still in use`, {
+      code: 'quarantine_busy',
+      retryable: true,
+      retryAfterMs: 2_000,
+    });
+  return copies.length;
+}
+
+async function purge(shadowCopy: ShadowCopy, signal: AbortSignal, { ledger, provider }: QuarantineDependencies): Promise<void> {
+  const { id } = shadowCopy;
+  const owner = `quarantine:${randomUUID()}`;
+  const copy = await ledger.beginPurge(id, owner, PURGE_LEASE_SECONDS);
+  if (copy === null) return;
+  try {
+    const at = provider(shadowCopy.provider);
+    const objectId = copy.providerFileId ?? (await leftBy(shadowCopy, at, signal));
+    if (objectId !== null) await at.delete(objectId, signal);
+    await ledger.completePurge(id, owner);
+  } catch (error) {
+    await ledger.failPurge(id, owner, error instanceof FileManagementError ? error.code : 'unknown');
+    throw error;
+  }
+}
+
+/** The object of an upload that broke off before it was on record; null where there is none. */
+async function leftBy({ id, sha256, sizeBytes, purpose }: ShadowCopy, at: Provider, signal: AbortSignal): Promise<string | null> {
+  // A storage's id follows from the content: also a half-written object goes.
+  if (namesByContent(at)) return at.idOf(sha256, 'shadow');
+  return (await at.find({ marker: id, sha256, sizeBytes, namespace: 'shadow', purpose }, signal))?.id ?? null;
+}
