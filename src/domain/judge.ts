@@ -39,8 +39,8 @@ export interface StepEvidence {
   liveControl: LiveControlState;
   /** Shadow comparisons by who failed. */
   pairs: { both: number; neither: number; candidateOnly: number; legacyOnly: number };
-  /** Comparisons whose results were both there: how many differ in a field that counts. */
-  mismatches: { compared: number; differing: number };
+  /** Comparisons whose results were both there: how many differ in a field that counts, and in which. */
+  mismatches: { compared: number; differing: number; fields?: Readonly<Record<string, number>> };
   /** Of those with a second control run: where the candidate alone differed, and where the second control run alone did. */
   noise: { candidateOnly: number; controlOnly: number };
   /** Whether the breaker of shadowing opened in this step; absent where a ramp began before it was looked at. */
@@ -175,8 +175,11 @@ const BREAKER_OPEN: Opinion = {
   why: 'shadowing rests, because the candidate alone failed too often',
 };
 
+/** Of the fields that differ, those that an objection names. */
+const FIELDS_NAMED = 3;
+
 /** Where a second control run measures the noise, the candidate must differ more often than that; else more often than is tolerated. */
-function mismatches(rules: JudgeRules, { mismatches: { compared, differing }, noise }: StepEvidence): Opinion {
+function mismatches(rules: JudgeRules, { mismatches: { compared, differing, fields = {} }, noise }: StepEvidence): Opinion {
   const measured = noise.candidateOnly + noise.controlOnly > 0;
   const limit = measured ? 1 / alphaOfOneTest(rules) : rules.mismatchTolerance;
   const value = measured
@@ -185,7 +188,15 @@ function mismatches(rules: JudgeRules, { mismatches: { compared, differing }, no
       ? null
       : differing / compared;
   const objects = value !== null && (measured ? value >= limit : value > limit);
-  const why = `${differing} of ${compared} comparisons differ${measured ? `, beside ${noise.controlOnly} by noise alone` : ''}`;
+  const named = Object.entries(fields).sort(([a, left], [b, right]) => right - left || (a < b ? -1 : 1));
+  const which =
+    named.length === 0
+      ? ''
+      : ` (${named
+          .slice(0, FIELDS_NAMED)
+          .map(([field, count]) => `${field} ${count}`)
+          .join(', ')})`;
+  const why = `${differing} of ${compared} comparisons differ${which}${measured ? `, beside ${noise.controlOnly} by noise alone` : ''}`;
   return { test: 'mismatches', says: objects ? rules.onMismatch : 'rest', why, value, limit };
 }
 

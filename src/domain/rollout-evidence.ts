@@ -6,6 +6,8 @@ export interface CountedEvidence {
   arms: { legacy?: { operations: number; failures: number }; unified?: { operations: number; failures: number } };
   pairs: Partial<StepEvidence['pairs']>;
   mismatches: { compared: number; differing: number; candidateOnly: number; controlOnly: number };
+  /** How many of those compared differ in a field. */
+  fields?: Readonly<Record<string, number>>;
   /** Whether shadowing rests or has rested in this step, because the candidate alone failed too often. */
   breaker?: boolean;
 }
@@ -26,7 +28,7 @@ export function evidenceOf(counted: CountedEvidence, share: number, before: Step
     legacy,
     liveControl: liveControlOf({ candidateFailures: candidate.failures, legacyFailures: legacy.failures, share: share / 100 }),
     pairs: { both: 0, neither: 0, candidateOnly: 0, legacyOnly: 0, ...counted.pairs },
-    mismatches: { compared, differing },
+    mismatches: { compared, differing, fields: counted.fields ?? {} },
     noise: { candidateOnly, controlOnly },
     breaker: counted.breaker ?? false,
     wald: afterWaldLook(rules, { wald: before.wald, candidate }),

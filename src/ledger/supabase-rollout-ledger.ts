@@ -53,6 +53,7 @@ const Evidence: z.ZodType<CountedEvidence> = z.object({
   arms: z.partialRecord(z.enum(['legacy', 'unified']), Arm),
   pairs: Pairs,
   mismatches: row(z.object({ compared: z.number(), differing: z.number(), candidateOnly: z.number(), controlOnly: z.number() })),
+  fields: z.record(z.string(), z.number()),
   breaker: z.boolean(),
 });
 

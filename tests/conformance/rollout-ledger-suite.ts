@@ -104,6 +104,7 @@ export function describeRolloutLedger(
         arms: { unified: { operations: 15, failures: 4 }, legacy: { operations: 90, failures: 0 } },
         pairs: { neither: 4, candidateOnly: 1, both: 1 },
         mismatches: { compared: 4, differing: 2, candidateOnly: 1, controlOnly: 1 },
+        fields: { sha256: 2 },
         breaker: false,
       });
       const minutes = await ledger.stepMinutes(tool, 1);
@@ -117,6 +118,7 @@ export function describeRolloutLedger(
         arms: {},
         pairs: {},
         mismatches: { compared: 0, differing: 0, candidateOnly: 0, controlOnly: 0 },
+        fields: {},
         breaker: false,
       });
     });

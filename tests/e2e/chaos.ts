@@ -2,6 +2,7 @@ import { type Case, type Row, runCase } from './chaos/case.ts';
 import { fullDisk } from './chaos/full-disk.ts';
 import { kills } from './chaos/kills.ts';
 import { manyFiles } from './chaos/many-files.ts';
+import { ramps } from './chaos/ramp/index.ts';
 import { specialFiles } from './chaos/special-files.ts';
 import { formatTable, isOk } from './chaos/table.ts';
 import { unreadableFiles } from './chaos/unreadable-files.ts';
@@ -11,7 +12,7 @@ import { unreadableFiles } from './chaos/unreadable-files.ts';
  * Exit code 1: something was lost, damaged, doubled or left behind. It reads /proc, so it needs Linux.
  */
 
-const CASES: readonly Case[] = [specialFiles, manyFiles, unreadableFiles, ...kills, fullDisk];
+const CASES: readonly Case[] = [specialFiles, manyFiles, unreadableFiles, ...kills, fullDisk, ...ramps];
 
 async function main(wanted: readonly string[], interrupted: AbortSignal): Promise<number> {
   const unknown = wanted.filter((name) => !CASES.some((one) => one.name.includes(name)));

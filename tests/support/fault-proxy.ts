@@ -25,7 +25,9 @@ export type Fault =
   /** The answer's content-length says so many bytes more than come; then the connection closes. */
   | { kind: 'promise-more'; bytes: number }
   /** The server behind stores so many bytes less than were sent, and says that all is well. */
-  | { kind: 'store-less'; bytes: number };
+  | { kind: 'store-less'; bytes: number }
+  /** The server gets the request only after so long. */
+  | { kind: 'delay'; ms: number };
 
 export interface RequestLine {
   method: string;
@@ -44,6 +46,8 @@ export interface FaultProxy {
   readonly seen: SeenRequest[];
   /** The next requests whose method and path match get these faults, one each; then all is well again. */
   inject(match: (request: RequestLine) => boolean, ...faults: Fault[]): void;
+  /** Every request that matches gets this fault, until the function that comes back is called. */
+  always(match: (request: RequestLine) => boolean, fault: Fault): () => void;
   /** Forgets faults that were not used, and what was seen. */
   reset(): void;
   close(): Promise<void>;
@@ -55,6 +59,7 @@ export async function startFaultProxy(target: string, { keepHost = false } = {})
   /** Requests that the server is yet to get. */
   const held: { match: (request: RequestLine) => boolean; send: () => Promise<void> }[] = [];
   const plans: { match: (request: RequestLine) => boolean; faults: Fault[] }[] = [];
+  const lasting = new Set<{ match: (request: RequestLine) => boolean; fault: Fault }>();
   const seen: SeenRequest[] = [];
   const agent = new http.Agent({ keepAlive: true });
 
@@ -66,8 +71,9 @@ export async function startFaultProxy(target: string, { keepHost = false } = {})
     response.on('close', () => {
       if (!response.writableFinished) record.abandonedAt = Date.now();
     });
-    const plan = plans.find(({ faults, match }) => faults.length > 0 && match({ method, path, headers: request.headers }));
-    const fault = plan?.faults.shift();
+    const line = { method, path, headers: request.headers };
+    const plan = plans.find(({ faults, match }) => faults.length > 0 && match(line));
+    const fault = plan?.faults.shift() ?? [...lasting].find(({ match }) => match(line))?.fault;
     if (plan !== undefined && fault?.kind === 'commit-with-next') void hold(request, record, plan.match);
     else handle(request, response, record, fault).catch(() => request.socket.destroy());
   });
@@ -98,6 +104,7 @@ export async function startFaultProxy(target: string, { keepHost = false } = {})
       response.writeHead(fault.status, { 'content-type': 'application/json', ...fault.headers }).end(body);
       return;
     }
+    if (fault?.kind === 'delay') await sleep(fault.ms);
     const isNext = ({ match }: (typeof held)[number]) =>
       match({ method: request.method ?? '', path: request.url ?? '', headers: request.headers });
     for (const late of held.filter(isNext)) {
@@ -176,7 +183,13 @@ export async function startFaultProxy(target: string, { keepHost = false } = {})
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,
     inject: (match, ...faults) => plans.push({ match, faults }),
+    always(match, fault) {
+      const rule = { match, fault };
+      lasting.add(rule);
+      return () => void lasting.delete(rule);
+    },
     reset() {
+      lasting.clear();
       plans.length = 0;
       held.length = 0;
       seen.length = 0;

@@ -7,10 +7,15 @@ interface Held extends Spooled {
   user: string | null;
 }
 
-/** An application's old upload service, as the contract of `legacy-http` has it. */
-export async function startLegacyServer(token = 'legacy-token'): Promise<VendorServer & { token: string; files: Map<string, Held> }> {
+export type LegacyServer = VendorServer & { token: string; files: Map<string, Held> };
+
+/**
+ * An application's old upload service, as the contract of `legacy-http` has it.
+ * @param spelled how it tells the name of a file
+ */
+export async function startLegacyServer(token = 'legacy-token', spelled = (name: string) => name): Promise<LegacyServer> {
   const files = new Map<string, Held>();
-  const shown = ({ id, name, sizeBytes, mimeType }: Held) => ({ id, name, size_bytes: sizeBytes, mime_type: mimeType });
+  const shown = ({ id, name, sizeBytes, mimeType }: Held) => ({ id, name: spelled(name), size_bytes: sizeBytes, mime_type: mimeType });
   const server = await startVendorServer(async ({ method, url, headers, bytes }): Promise<Answer> => {
     if (headers.authorization !== `Bearer ${token}`) throw new Refusal(401, { message: 'who are you?' });
     const { searchParams: query } = url;

@@ -44,6 +44,12 @@ describe('a step', () => {
     expect(verdict(RULES, { ...HEALTHY, ...change })).toBe('hold');
     expect(opinion(test, RULES, { ...HEALTHY, ...change })).toMatchObject({ says: 'hold' });
   });
+  test('that differs names the fields, those first that differ most', () => {
+    const mismatches = { compared: 200, differing: 12, fields: { mimeType: 3, name: 9, sizeBytes: 3, timing: 1 } };
+    expect(opinion('mismatches', RULES, { ...HEALTHY, mismatches })?.why).toBe(
+      '12 of 200 comparisons differ (name 9, mimeType 3, sizeBytes 3)',
+    );
+  });
   test('whose time is not over holds', () => expect(verdict(RULES, HEALTHY, { bakedMs: 59_999, bakeMs: 60_000 })).toBe('hold'));
 
   test.each<[string, Partial<StepEvidence>, string]>([

@@ -41,6 +41,8 @@ export interface Playground {
   pid(name: string): Promise<number | null>;
   /** Kills parts of the stack, or `everything` that belongs to the folder. @returns how many processes */
   kill(names: readonly string[] | 'everything'): Promise<number>;
+  /** Stops parts of the stack where they are: nobody gets an answer, nor a refusal, until they are killed. */
+  freeze(names: readonly string[]): Promise<void>;
   /** Every process that was there when something was killed. */
   seen: FolderProcess[];
   /** What else must be undone in the end, once nothing runs any more. */
@@ -101,6 +103,10 @@ export function openPlayground(name: string, env: Record<string, string>, signal
         `kill -9 of ${victims.length === 1 ? '' : `${victims.length}: `}${victims.map((one) => one.pid).join(', ')} (${names === 'everything' ? names : names.join(', ')})`,
       );
       return victims.length;
+    },
+    async freeze(names) {
+      for (const name of names) process.kill((await pid(name)) ?? Number.NaN, 'SIGSTOP');
+      say(`frozen: ${names.join(', ')}`);
     },
     seen,
     atEnd: (undo) => void undos.push(undo),

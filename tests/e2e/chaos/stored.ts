@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import postgres from 'postgres';
+import postgres, { type Sql } from 'postgres';
 import { readDotenv } from '../../../src/config/layers.ts';
 import { type Playground, readStackFile } from './playground.ts';
 
@@ -19,11 +19,8 @@ export interface Stored {
   doubleHolds: number;
 }
 
-export async function readStored({ stateDir }: Playground, bucket = 'cutover'): Promise<Stored> {
-  const { postgresPassword } = readStackFile(stateDir, 'secrets.json');
-  const { postgres: port } = readStackFile(stateDir, 'ports.json');
-  const sql = postgres({ host: '127.0.0.1', port: Number(port), user: 'postgres', password: String(postgresPassword), max: 1 });
-  try {
+export async function readStored(ground: Playground, bucket = 'cutover'): Promise<Stored> {
+  return await readSql(ground, async (sql) => {
     const keys = await sql`select name from storage.objects where bucket_id = ${bucket} order by name`;
     const doubled = await sql`
       select f.sha256 from public.provider_file_uploads u join public.files f on f.id = u.file_id
@@ -34,7 +31,7 @@ export async function readStored({ stateDir }: Playground, bucket = 'cutover'): 
     const [holds] = await sql`
       select coalesce(sum(n - 1), 0)::int as n
       from (select count(*) as n from public.file_references group by file_id, tool, user_id, name having count(*) > 1) as doubles`;
-    const objects = join(stateDir, 'objects');
+    const objects = join(ground.stateDir, 'objects');
     return {
       keys: keys.map(({ name }) => name as string),
       onDisk: countObjects(objects),
@@ -42,6 +39,16 @@ export async function readStored({ stateDir }: Playground, bucket = 'cutover'): 
       unfinished: unfinished?.n as number,
       doubleHolds: holds?.n as number,
     };
+  });
+}
+
+/** Asks the database of the stack itself. */
+export async function readSql<T>({ stateDir }: Playground, ask: (sql: Sql) => Promise<T>): Promise<T> {
+  const { postgresPassword } = readStackFile(stateDir, 'secrets.json');
+  const { postgres: port } = readStackFile(stateDir, 'ports.json');
+  const sql = postgres({ host: '127.0.0.1', port: Number(port), user: 'postgres', password: String(postgresPassword), max: 1 });
+  try {
+    return await ask(sql);
   } finally {
     await sql.end();
   }

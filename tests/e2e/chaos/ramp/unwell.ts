@@ -1,0 +1,115 @@
+import type { Fault } from '../../../support/fault-proxy.ts';
+import type { Case } from '../case.ts';
+import { auditUploads } from './audit.ts';
+import { rolledBackByItself, SWITCHES, storing, TOOL, withRamp } from './ramp.ts';
+import { longestWait, startTraffic, usersBetween, waits } from './traffic.ts';
+
+/** Half of them are covered by the first step. */
+const USERS = [...usersBetween(TOOL, 0, 5, 6), ...usersBetween(TOOL, 50, 100, 6)];
+const stores = (fault: Fault) => ({
+  proxied: (proxy: { always(match: (request: { method: string; path: string }) => boolean, fault: Fault): unknown }) =>
+    void proxy.always((request) => storing(request) !== null, fault),
+});
+
+/** Waiting for a workflow; what a caller waits for legacy's answer is this, and legacy's own time. */
+const SHIM_MS = 6_000;
+const SLACK_MS = 4_000;
+
+/** Nothing that the candidate stores is ever answered: its users are answered by legacy instead, in bounded time. */
+const hanging: Case = {
+  name: 'ramp, the candidate hangs',
+  env: { ...SWITCHES, TOOL_TIMEOUT_SECONDS: String(SHIM_MS / 3_000), TRANSFER_IDLE_TIMEOUT_SECONDS: '2' },
+  run: (ground) =>
+    withRamp(ground, stores({ kind: 'hang' }), async (ramp) => {
+      const { rollout, until, application } = ramp;
+      await rollout('start', TOOL, '--steps', '5,20,50', '--bake', '1h', '--evaluate', '1s');
+      await until('its begin', ({ share }) => share === 5);
+      const traffic = startTraffic(application.url, USERS, { callers: 8 });
+      await until('its end', ({ status }) => status === 'rolled_back');
+      const sent = await traffic.stop();
+      ground.say(waits(sent));
+      const { problems, ...audit } = await auditUploads(ramp, sent);
+      if (longestWait(sent) > SHIM_MS + SLACK_MS) problems.push(`a caller waited ${longestWait(sent)} ms`);
+      return { kills: 0, ...audit, problems: [...problems, ...(await rolledBackByItself(ramp, 5))] };
+    }),
+};
+
+/** More than twice legacy's time and five seconds is a difference. */
+const SLOW_MS = 8_000;
+
+/** The candidate does everything right, and slowly: that holds a ramp, or takes it back where that was asked for. */
+const slow: Case = {
+  name: 'ramp, the candidate is slow',
+  env: { ...SWITCHES, ENABLE_SHADOW_MODE: 'true', SHADOW_MODE_SAMPLE_RATE: '1' },
+  run: (ground) =>
+    withRamp(ground, stores({ kind: 'delay', ms: SLOW_MS }), async (ramp) => {
+      const { rollout, until, application, events } = ramp;
+      const problems: string[] = [];
+      const start = (...args: string[]) =>
+        rollout(
+          'start',
+          TOOL,
+          '--steps',
+          '5,20,50',
+          '--bake',
+          '5s',
+          '--evaluate',
+          '1s',
+          '--min-samples',
+          '5',
+          '--threshold',
+          '30%',
+          ...args,
+        );
+      const traffic = startTraffic(application.url, USERS, { callers: 4, gapMs: 500 });
+      await start();
+      const held = async () => (await events()).some(({ decision, reason }) => decision === 'held' && reason.startsWith('mismatches:'));
+      for (let holds = false; !holds; holds = await held()) await until('its begin', ({ share }) => share === 5);
+      const { stdout } = await ground.must(['rollout', 'status', TOOL]);
+      ground.say(stdout.trim().replaceAll('\n', ' |'));
+      if (!/mismatches +hold .*timing/.test(stdout)) problems.push(`status does not say what differs: ${stdout}`);
+      await rollout('rollback', TOOL, '--reason', 'it is slow');
+
+      await start('--on-mismatch', 'rollback');
+      await until('its begin', ({ share }) => share === 5);
+      await until('its end', ({ status }) => status === 'rolled_back');
+      const sent = await traffic.stop();
+      ground.say(waits(sent));
+      const audit = await auditUploads(ramp, sent);
+      return { kills: 0, ...audit, problems: [...problems, ...audit.problems, ...(await rolledBackByItself(ramp, 5))] };
+    }),
+};
+
+/** The old path tells names in another spelling than the new one, and is right otherwise. */
+const differing: Case = {
+  name: 'ramp, one field differs',
+  env: { ...SWITCHES, ENABLE_SHADOW_MODE: 'true', SHADOW_MODE_SAMPLE_RATE: '1', SHADOW_MODE_INCLUDE_TIMING: 'false' },
+  run: (ground) =>
+    withRamp(ground, { legacy: { spelled: (name) => name.toUpperCase() } }, async (ramp) => {
+      const { rollout, until, application, events } = ramp;
+      const problems: string[] = [];
+      await rollout('start', TOOL, '--steps', '5,20,50', '--bake', '3s', '--evaluate', '1s', '--min-samples', '20', '--threshold', '20%');
+      const traffic = startTraffic(application.url, USERS, { gapMs: 100 });
+      const held = async () => (await events()).find(({ decision, reason }) => decision === 'held' && reason.startsWith('mismatches:'));
+      let reason = '';
+      while (reason === '') {
+        await until('its begin', ({ share }) => share === 5);
+        reason = (await held())?.reason ?? '';
+      }
+      if (!reason.includes('name')) problems.push(`the history does not say which field differs: ${reason}`);
+      const sent = await traffic.stop();
+      const status = await ground.must(['rollout', 'status', TOOL]);
+      ground.say(status.stdout.trim().replaceAll('\n', ' |'));
+      const { stdout } = await ground.must(['shadow', 'report', TOOL, '--json']);
+      const { fields, comparisons } = JSON.parse(stdout) as { comparisons: number; fields: { field: string; differing: number }[] };
+      if (fields.length !== 1 || fields[0]?.field !== 'name' || fields[0].differing !== comparisons)
+        problems.push(`the report names other fields: ${JSON.stringify({ comparisons, fields })}`);
+      const record = await until('its step', () => true);
+      if (record.share !== 5) problems.push(`it went on to ${record.share} %`);
+      await rollout('rollback', TOOL, '--reason', 'the end');
+      const audit = await auditUploads(ramp, sent);
+      return { kills: 0, ...audit, problems: [...problems, ...audit.problems] };
+    }),
+};
+
+export const unwellRamps: readonly Case[] = [hanging, slow, differing];
