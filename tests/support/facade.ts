@@ -1,9 +1,10 @@
 import { join } from 'node:path';
-import { patienceOf } from '../../src/facade/connect.ts';
+import { patienceOf, stagingStore } from '../../src/facade/connect.ts';
 import { createFacade, type Facade, type FacadeOptions } from '../../src/facade/facade.ts';
 import { createLegacySupabase } from '../../src/facade/legacy-supabase.ts';
 import { recordOutcomes } from '../../src/facade/outcome-recorder.ts';
-import { folderStaging } from '../../src/facade/staging.ts';
+import { createShadower } from '../../src/facade/shadower.ts';
+import { folderStaging, storageStaging } from '../../src/facade/staging.ts';
 import { watchState } from '../../src/facade/state-watcher.ts';
 import { createUnified, knownTo } from '../../src/facade/unified.ts';
 import { createFileManager } from '../../src/manager/file-manager.ts';
@@ -28,10 +29,12 @@ export async function startFacade({ config, client, stores, folder }: Running, m
   const state = watchState({ ledger: stores.rollouts, defaults: config.migration, pollMs: 200 });
   await state.ready();
   const outcomes = recordOutcomes({ ledger: stores.rollouts, flushMs: 200 });
+  const legacy = createLegacySupabase({ ...supabase(), bucket, timeouts: LONG, seenByWorkers: true });
+  const providerOf = () => 'supabase';
   const facade = createFacade({
-    legacy: createLegacySupabase({ ...supabase(), bucket, timeouts: LONG }),
+    legacy,
     unified: createUnified({
-      ...{ manager, ledger: stores.ledger, providerOf: () => 'supabase', patience: patienceOf(config) },
+      ...{ manager, ledger: stores.ledger, providerOf, patience: patienceOf(config) },
       staging: folderStaging(join(folder, 'staging')),
     }),
     state,
@@ -39,6 +42,11 @@ export async function startFacade({ config, client, stores, folder }: Running, m
     fallback: config.migration.fallbackToLegacy,
     maxFileBytes: config.files.maxFileBytes,
     knows: (id) => knownTo(stores.ledger, id),
+    afterwards: createShadower({
+      ...{ legacy, state, shadow: stores.shadow, defaults: config.migration.shadow, providerOf },
+      staging: storageStaging(stagingStore(config, stores)),
+      start: (comparison) => client.startShadowComparison(comparison),
+    }),
     ...more,
   });
   return {

@@ -1,7 +1,7 @@
 import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, RetryState, TimeoutFailure, TimeoutType } from '@temporalio/common';
 import { expect, test } from 'vitest';
-import { toFailure } from '../../activities/failures.ts';
-import { UploadError } from '../../src/domain/errors.ts';
+import { mapErrors, toFailure } from '../../activities/failures.ts';
+import { ProviderUnavailableError, UploadError } from '../../src/domain/errors.ts';
 import { fromFailure } from '../../workflows/failures.ts';
 
 const byActivity = (cause: Error) => new ActivityFailure('Activity task failed', 'storeContent', '1', RetryState.TIMEOUT, 'w', cause);
@@ -17,6 +17,20 @@ test('an error of ours is found below what Temporal wraps around it, however dee
       message: 'no room',
       provider: 'supabase',
     });
+});
+
+test('a delay is waited for, but not a long one where somebody stands by', async () => {
+  const rests = new ProviderUnavailableError('left alone', { code: 'circuit_open', retryable: true, retryAfterMs: 29_000 });
+  const busy = new ProviderUnavailableError('busy', { code: 'rate_limited', retryable: true, retryAfterMs: 2_000 });
+  const { step } = mapErrors({
+    step: async (_input: { settings: { attempts?: number } }, error: Error): Promise<void> => {
+      throw error;
+    },
+  });
+  const failureOf = (settings: { attempts?: number }, error: Error) => step({ settings }, error).catch((failure: unknown) => failure);
+  expect(await failureOf({}, rests)).toMatchObject({ nonRetryable: false, nextRetryDelay: 29_000 });
+  expect(await failureOf({ attempts: 3 }, rests)).toMatchObject({ nonRetryable: true });
+  expect(await failureOf({ attempts: 3 }, busy)).toMatchObject({ nonRetryable: false, nextRetryDelay: 2_000 });
 });
 
 test('a step that ran out of time is said to have, by its name, also of an upload in its migration', () => {

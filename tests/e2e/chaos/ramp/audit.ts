@@ -1,10 +1,22 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Audit } from '../audit.ts';
 import { sha256 } from '../files.ts';
-import { readStored } from '../stored.ts';
-import type { Ramp } from './ramp.ts';
+import type { Playground } from '../playground.ts';
+import { readSql, readStored, type Stored } from '../stored.ts';
+import { type Ramp, TOOL } from './ramp.ts';
 import type { Sent } from './traffic.ts';
 
 const READERS = 6;
+
+/** What nobody waits for any more goes on until it is tired of it. */
+const SETTLED_MS = 90_000;
+
+async function settled(ground: Playground): Promise<Stored> {
+  for (const until = Date.now() + SETTLED_MS; ; await delay(1_000, null, { signal: ground.signal })) {
+    const stored = await readStored(ground);
+    if (stored.unfinished === 0 || Date.now() > until) return stored;
+  }
+}
 
 /** Reads every file back through the application, whichever side holds it, and looks whether anything is there twice. */
 export async function auditUploads({ ground, application }: Ramp, sent: readonly Sent[]): Promise<Audit & { files: number }> {
@@ -29,8 +41,11 @@ export async function auditUploads({ ground, application }: Ramp, sent: readonly
     }
   };
   await Promise.all(Array.from({ length: READERS }, reader));
-  const { doubled, doubleHolds, unfinished } = await readStored(ground);
+  const { doubled, doubleHolds, unfinished } = await settled(ground);
   if (unfinished > 0) problems.push(`${unfinished} copies are neither completed nor given up`);
+  const [held] = await readSql(ground, (sql) => sql`select count(*)::int as n from public.file_references where tool = ${TOOL}`);
+  const late = Number(held?.n) - sent.filter(({ answer }) => answer?.servedBy === 'unified').length;
+  if (late > 0) ground.say(`${late} uploads were done by unified after legacy had answered instead`);
   const twice = doubled.length + doubleHolds;
   if (twice > 0) problems.push(`recorded twice: ${doubled.length} contents, ${doubleHolds} holds`);
   return { files: sent.length, arrived, twice, damaged, problems: problems.slice(0, 10) };

@@ -1,6 +1,7 @@
+import { inATenth, storing } from '../../../support/candidate.ts';
 import type { Case } from '../case.ts';
 import { auditUploads } from './audit.ts';
-import { inATenth, rolledBackByItself, SWITCHES, storing, TOOL, withRamp } from './ramp.ts';
+import { rolledBackByItself, SWITCHES, TOOL, withRamp } from './ramp.ts';
 import { startTraffic, usersBetween, waits } from './traffic.ts';
 
 /** Of a tenth of all contents the candidate's storage says 503. */

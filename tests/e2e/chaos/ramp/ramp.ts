@@ -102,15 +102,6 @@ async function startWorkers(ground: Playground, proxied: (proxy: FaultProxy) => 
   });
 }
 
-/** A request by which the candidate lays a file into its storage, in its live namespace or in quarantine. @returns its content's hash */
-export function storing({ method, path }: { method: string; path: string }): string | null {
-  if (method !== 'POST' && method !== 'PUT') return null;
-  return /\/object\/[^/]+\/(?:live|shadow)\/[0-9a-f]{2}\/([0-9a-f]{64})/.exec(path)?.[1] ?? null;
-}
-
-/** A tenth of all contents, always the same. */
-export const inATenth = (sha256: string): boolean => Number.parseInt(sha256.slice(-8), 16) % 10 === 0;
-
 /** The line that the judge ended it with. @returns problems */
 export async function rolledBackByItself({ events }: Ramp, share: number): Promise<string[]> {
   const last = (await events()).at(-1);

@@ -1,7 +1,8 @@
+import { storing } from '../../../support/candidate.ts';
 import type { Fault } from '../../../support/fault-proxy.ts';
 import type { Case } from '../case.ts';
 import { auditUploads } from './audit.ts';
-import { rolledBackByItself, SWITCHES, storing, TOOL, withRamp } from './ramp.ts';
+import { rolledBackByItself, SWITCHES, TOOL, withRamp } from './ramp.ts';
 import { longestWait, startTraffic, usersBetween, waits } from './traffic.ts';
 
 /** Half of them are covered by the first step. */
