@@ -174,16 +174,16 @@ export function createSupabaseStorage(options: SupabaseStorageOptions): Provider
       const { body, signal, name, purpose, sha256, namespace, marker, retried } = request;
       const refusal = refusalOf('supabase', capabilities, purpose, { name, sizeBytes: body.sizeBytes });
       if (refusal !== null) throw refusal;
-      const left = retried ? await find({ marker, sha256, namespace, purpose, sizeBytes: body.sizeBytes }, signal) : null;
+      const ensureBucket = () => buckets.ensure(bucket, signal);
+      // The first attempt of all may have ended before there was a bucket.
+      const identity = { marker, sha256, namespace, purpose, sizeBytes: body.sizeBytes };
+      const left = retried ? await creatingMissing(ensureBucket, () => find(identity, signal)) : null;
       if (left !== null) return left;
       const id = `${bucket}/${objectKey(request.sha256, request.namespace)}`;
       const onProgress = throttledProgress(request.onProgress);
       const again = { ...retryTransfer(body.sizeBytes), only: 'size_mismatch' };
       const stored = await withRetries(again, signal, async () => {
-        await creatingMissing(
-          () => buckets.ensure(bucket, signal),
-          () => send(id, request, onProgress),
-        );
+        await creatingMissing(ensureBucket, () => send(id, request, onProgress));
         return verified(id, request);
       });
       onProgress(body.sizeBytes, true);

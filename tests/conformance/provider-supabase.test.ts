@@ -1,4 +1,6 @@
+import { expect, test } from 'vitest';
 import type { SupabaseStorageOptions } from '../../src/providers/supabase-storage.ts';
+import { freshSeed, uploadOf } from '../support/bodies.ts';
 import { dropBucket, freshBucket, supabase, supabaseProvider } from '../support/supabase-provider.ts';
 import { startTusGateway } from '../support/supabase-tus-gateway.ts';
 import { type Connection, describeProvider, type VendorUnderTest } from './provider-suite.ts';
@@ -26,4 +28,11 @@ describeProvider('Supabase Storage, embedded', async () => supabaseVendor(supaba
 describeProvider('Supabase Storage, with resumable uploads', async () => {
   const gateway = await startTusGateway(supabase().url, supabase().secretKey);
   return supabaseVendor(gateway.url, { tusThresholdBytes: 0 }, () => gateway.close());
+});
+
+test('A second attempt in Supabase Storage makes the bucket that the first one did not live to make', async () => {
+  const bucket = freshBucket();
+  const request = uploadOf(1000, freshSeed(), { retried: true });
+  expect(await supabaseProvider({ bucket }).upload(request)).toMatchObject({ sizeBytes: 1000 });
+  await dropBucket(bucket);
 });

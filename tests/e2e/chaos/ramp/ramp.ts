@@ -102,6 +102,18 @@ async function startWorkers(ground: Playground, proxied: (proxy: FaultProxy) => 
   });
 }
 
+/** Waits until mismatches alone hold the ramp. @returns what its history says of them */
+export async function heldByMismatches({ ground, events }: Ramp): Promise<string> {
+  for (;;) {
+    const lines = await events();
+    const held = lines.find(({ decision, reason }) => decision === 'held' && /^mismatches: [^;]*$/.test(reason));
+    if (held !== undefined) return held.reason;
+    const last = lines.at(-1);
+    if (last?.decision === 'rolled_back') throw new Error(`it was rolled back instead of held: ${last.reason}`);
+    await delay(500, null, { signal: ground.signal });
+  }
+}
+
 /** The line that the judge ended it with. @returns problems */
 export async function rolledBackByItself({ events }: Ramp, share: number): Promise<string[]> {
   const last = (await events()).at(-1);

@@ -2,11 +2,12 @@ import { storing } from '../../../support/candidate.ts';
 import type { Fault } from '../../../support/fault-proxy.ts';
 import type { Case } from '../case.ts';
 import { auditUploads } from './audit.ts';
-import { rolledBackByItself, SWITCHES, TOOL, withRamp } from './ramp.ts';
+import { heldByMismatches, rolledBackByItself, SWITCHES, TOOL, withRamp } from './ramp.ts';
 import { longestWait, startTraffic, usersBetween, waits } from './traffic.ts';
 
 /** Half of them are covered by the first step. */
 const USERS = [...usersBetween(TOOL, 0, 5, 6), ...usersBetween(TOOL, 50, 100, 6)];
+const STEPS = ['--steps', '5,20,50', '--evaluate', '1s'];
 const stores = (fault: Fault) => ({
   proxied: (proxy: { always(match: (request: { method: string; path: string }) => boolean, fault: Fault): unknown }) =>
     void proxy.always((request) => storing(request) !== null, fault),
@@ -23,7 +24,7 @@ const hanging: Case = {
   run: (ground) =>
     withRamp(ground, stores({ kind: 'hang' }), async (ramp) => {
       const { rollout, until, application } = ramp;
-      await rollout('start', TOOL, '--steps', '5,20,50', '--bake', '1h', '--evaluate', '1s');
+      await rollout('start', TOOL, ...STEPS, '--bake', '1h');
       await until('its begin', ({ share }) => share === 5);
       const traffic = startTraffic(application.url, USERS, { callers: 8 });
       await until('its end', ({ status }) => status === 'rolled_back');
@@ -44,28 +45,13 @@ const slow: Case = {
   env: { ...SWITCHES, ENABLE_SHADOW_MODE: 'true', SHADOW_MODE_SAMPLE_RATE: '1' },
   run: (ground) =>
     withRamp(ground, stores({ kind: 'delay', ms: SLOW_MS }), async (ramp) => {
-      const { rollout, until, application, events } = ramp;
+      const { rollout, until, application } = ramp;
       const problems: string[] = [];
       const start = (...args: string[]) =>
-        rollout(
-          'start',
-          TOOL,
-          '--steps',
-          '5,20,50',
-          '--bake',
-          '5s',
-          '--evaluate',
-          '1s',
-          '--min-samples',
-          '5',
-          '--threshold',
-          '30%',
-          ...args,
-        );
+        rollout('start', TOOL, ...STEPS, '--bake', '5s', '--min-samples', '5', '--threshold', '30%', ...args);
       const traffic = startTraffic(application.url, USERS, { callers: 4, gapMs: 500 });
       await start();
-      const held = async () => (await events()).some(({ decision, reason }) => decision === 'held' && reason.startsWith('mismatches:'));
-      for (let holds = false; !holds; holds = await held()) await until('its begin', ({ share }) => share === 5);
+      await heldByMismatches(ramp);
       const { stdout } = await ground.must(['rollout', 'status', TOOL]);
       ground.say(stdout.trim().replaceAll('\n', ' |'));
       if (!/mismatches +hold .*timing/.test(stdout)) problems.push(`status does not say what differs: ${stdout}`);
@@ -87,16 +73,11 @@ const differing: Case = {
   env: { ...SWITCHES, ENABLE_SHADOW_MODE: 'true', SHADOW_MODE_SAMPLE_RATE: '1', SHADOW_MODE_INCLUDE_TIMING: 'false' },
   run: (ground) =>
     withRamp(ground, { legacy: { spelled: (name) => name.toUpperCase() } }, async (ramp) => {
-      const { rollout, until, application, events } = ramp;
+      const { rollout, until, application } = ramp;
       const problems: string[] = [];
-      await rollout('start', TOOL, '--steps', '5,20,50', '--bake', '3s', '--evaluate', '1s', '--min-samples', '20', '--threshold', '20%');
+      await rollout('start', TOOL, ...STEPS, '--bake', '3s', '--min-samples', '20', '--threshold', '20%');
       const traffic = startTraffic(application.url, USERS, { gapMs: 100 });
-      const held = async () => (await events()).find(({ decision, reason }) => decision === 'held' && reason.startsWith('mismatches:'));
-      let reason = '';
-      while (reason === '') {
-        await until('its begin', ({ share }) => share === 5);
-        reason = (await held())?.reason ?? '';
-      }
+      const reason = await heldByMismatches(ramp);
       if (!reason.includes('name')) problems.push(`the history does not say which field differs: ${reason}`);
       const sent = await traffic.stop();
       const status = await ground.must(['rollout', 'status', TOOL]);
