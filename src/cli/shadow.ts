@@ -20,7 +20,7 @@ interface SetOptions {
   controlRuns?: boolean;
   json?: boolean;
 }
-const DAY_AGO = /^\d{4}-\d\d-\d\d/;
+const DAY = /^\d{4}-\d\d-\d\d/;
 
 /** `shadow start|set|stop|status|report`. */
 export function registerShadow(program: Command, context: CommandContext): void {
@@ -125,12 +125,20 @@ function chosen(options: SetOptions): ShadowOverrides {
   return Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined));
 }
 
+/** The 31st of February would be read as a day of March. */
+function isDay(day: string): boolean {
+  const at = Date.parse(`${day}T00:00:00Z`);
+  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(day);
+}
+
 const since =
   (now: () => number) =>
   (text: string): string => {
-    if (!DAY_AGO.test(text)) return new Date(now() - duration(text)).toISOString();
+    const [day] = DAY.exec(text) ?? [];
+    if (day === undefined) return new Date(now() - duration(text)).toISOString();
     const time = Date.parse(text);
-    if (Number.isNaN(time)) throw new InvalidArgumentError('It must be a time such as 2026-01-31T12:00:00Z, or how long ago: 1h, 2d.');
+    if (Number.isNaN(time) || !isDay(day))
+      throw new InvalidArgumentError('It must be a time such as 2026-01-31T12:00:00Z, or how long ago: 1h, 2d.');
     return new Date(time).toISOString();
   };
 

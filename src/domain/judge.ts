@@ -138,7 +138,8 @@ function wald(rules: JudgeRules, { wald: verdict, candidate }: StepEvidence): Op
     undecided: `not enough operations to tell ${percent(test.p1)} of failures from ${percent(test.p0)}`,
   };
   const value = candidate.operations === 0 ? null : waldEvidence(test, counts);
-  return { test: 'wald', says: says[verdict], why: why[verdict], value, limit: Math.log((1 - test.beta) / test.alpha) };
+  const seen = `${candidate.failures} of ${candidate.operations} failed`;
+  return { test: 'wald', says: says[verdict], why: `${why[verdict]} (${seen})`, value, limit: Math.log((1 - test.beta) / test.alpha) };
 }
 
 function liveControl(rules: JudgeRules, { liveControl: state, candidate, legacy }: StepEvidence): Opinion {

@@ -44,6 +44,13 @@ describe('a step', () => {
     expect(verdict(RULES, { ...HEALTHY, ...change })).toBe('hold');
     expect(opinion(test, RULES, { ...HEALTHY, ...change })).toMatchObject({ says: 'hold' });
   });
+  test('that is rolled back early says what was seen', () => {
+    const candidate = { operations: 93, failures: 8 };
+    expect(opinion('wald', RULES, { ...HEALTHY, candidate })).toMatchObject({
+      says: 'roll_back',
+      why: "the candidate's failures are at 5 % or more (8 of 93 failed)",
+    });
+  });
   test('that differs names the fields, those first that differ most', () => {
     const mismatches = { compared: 200, differing: 12, fields: { mimeType: 3, name: 9, sizeBytes: 3, timing: 1 } };
     expect(opinion('mismatches', RULES, { ...HEALTHY, mismatches })?.why).toBe(
