@@ -2,7 +2,7 @@ import { inATenth, storing } from '../../../support/candidate.ts';
 import type { Case } from '../case.ts';
 import { auditUploads } from './audit.ts';
 import { rolledBackByItself, SWITCHES, TOOL, withRamp } from './ramp.ts';
-import { startTraffic, usersBetween, waits } from './traffic.ts';
+import { usersBetween, waits } from './traffic.ts';
 
 /** Of a tenth of all contents the candidate's storage says 503. */
 function failing(name: string, env: Record<string, string>, users: readonly string[]): Case {
@@ -21,11 +21,11 @@ function failing(name: string, env: Record<string, string>, users: readonly stri
             }),
         },
         async (ramp) => {
-          const { rollout, until, application } = ramp;
+          const { rollout, until, callers } = ramp;
           await rollout('start', TOOL, '--bake', '1h', '--evaluate', '1s');
           await until('its begin', ({ share }) => share === 1);
           const began = Date.now();
-          const traffic = startTraffic(application.url, users);
+          const traffic = callers(users);
           await until('its end', ({ status }) => status === 'rolled_back', 180_000);
           ground.say(`rolled back after ${((Date.now() - began) / 1000).toFixed(0)} s and ${traffic.sent.length} uploads`);
           const sent = await traffic.stop();

@@ -1,7 +1,7 @@
 import type { Case } from '../case.ts';
 import { auditUploads } from './audit.ts';
 import { SWITCHES, TOOL, withRamp } from './ramp.ts';
-import { movedBack, startTraffic, usersBetween, waits } from './traffic.ts';
+import { movedBack, usersBetween, waits } from './traffic.ts';
 
 /** A healthy candidate takes over 1, 10 and 50 % of the users; nobody is moved back, and every file can be read in the end. */
 export const healthyRamp: Case = {
@@ -9,14 +9,14 @@ export const healthyRamp: Case = {
   env: { ...SWITCHES, ENABLE_SHADOW_MODE: 'true', SHADOW_MODE_SAMPLE_RATE: '0.2' },
   run: (ground) =>
     withRamp(ground, {}, async (ramp) => {
-      const { rollout, until, events, application } = ramp;
+      const { rollout, until, events, callers } = ramp;
       const [first, second, third, never] = [
         usersBetween(TOOL, 0, 1, 10),
         usersBetween(TOOL, 1, 10, 10),
         usersBetween(TOOL, 10, 50, 10),
         usersBetween(TOOL, 50, 100, 20),
       ] as const;
-      const traffic = startTraffic(application.url, [...first, ...second, ...third, ...never]);
+      const traffic = callers([...first, ...second, ...third, ...never]);
       await rollout('start', TOOL, '--bake', '10s', '--evaluate', '2s', '--min-samples', '30', '--threshold', '20%');
       const watching = ground.cutover(['rollout', 'watch', TOOL]);
       await until('the end of the last step', ({ status }) => status === 'guarding' || status === 'rolled_back', 180_000);

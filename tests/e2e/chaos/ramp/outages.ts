@@ -4,7 +4,7 @@ import type { Case, Findings } from '../case.ts';
 import { readSql } from '../stored.ts';
 import { auditUploads } from './audit.ts';
 import { type Ramp, SWITCHES, TOOL, withRamp } from './ramp.ts';
-import { longestWait, type Sent, startTraffic, type Traffic, usersBetween, waits } from './traffic.ts';
+import { longestWait, type Sent, type Traffic, usersBetween, waits } from './traffic.ts';
 
 const FIRST = usersBetween(TOOL, 0, 5, 6);
 const USERS = [...FIRST, ...usersBetween(TOOL, 5, 20, 6), ...usersBetween(TOOL, 20, 50, 6), ...usersBetween(TOOL, 50, 100, 6)];
@@ -16,7 +16,7 @@ const BACK_MS = 60_000;
  * So that the judge, too, lets the outage pass: while the candidate cannot work its users are answered by legacy, and that counts
  * against it.
  */
-const TOLERANT = ['--threshold', '90%', '--min-samples', '20', '--evaluate', '1s'];
+const TOLERANT = ['--threshold', '99%', '--min-samples', '20', '--evaluate', '1s'];
 
 /** Takes something away for a minute, in the middle of a step and of the traffic: first it hangs, then it is killed. */
 function outage(name: string, victims: readonly string[], boundMs: number): Case {
@@ -26,8 +26,8 @@ function outage(name: string, victims: readonly string[], boundMs: number): Case
     env: { ...SWITCHES, TOOL_TIMEOUT_SECONDS: '2' },
     run: (ground) =>
       withRamp(ground, { legacy: {} }, async (ramp): Promise<Findings> => {
-        const { rollout, until, application } = ramp;
-        const traffic = startTraffic(application.url, USERS, { callers: 6, gapMs: 200 });
+        const { rollout, until, callers } = ramp;
+        const traffic = callers(USERS, { callers: 6, gapMs: 200 });
         await rollout('start', TOOL, '--steps', '5,20', '--bake', '75s', ...TOLERANT);
         await until('its begin', ({ share }) => share === 5);
         await accepted(ramp);
@@ -37,12 +37,22 @@ function outage(name: string, victims: readonly string[], boundMs: number): Case
         const kills = await ground.kill(victims);
         const during = traffic.sent.slice(before);
         ground.say(`while it was away: ${waits(during)}`);
-        await until('an answer of the ledger', ({ share }) => share > 0, BACK_MS);
+        await until(
+          'an answer of the ledger',
+          onwards(() => true),
+          BACK_MS,
+        );
         const after = traffic.sent.length;
-        await until('the next step', ({ share }) => share === 20);
-        await until('the end of the last step', ({ status }) => status === 'guarding');
+        await until(
+          'the next step',
+          onwards(({ share }) => share === 20),
+        );
+        await until(
+          'the end of the last step',
+          onwards(({ status }) => status === 'guarding'),
+        );
         await rollout('promote', TOOL);
-        await until('its completion', ({ status }: RolloutRecord) => status === 'completed');
+        await until('its completion', ({ status }) => status === 'completed');
         const sent = await traffic.stop();
         ground.say(`afterwards: ${waits(traffic.sent.slice(after))}`);
         const audit = await auditUploads(ramp, sent);
@@ -53,6 +63,14 @@ function outage(name: string, victims: readonly string[], boundMs: number): Case
       }),
   };
 }
+
+/** A ramp that was taken back does not go on any more. */
+const onwards =
+  (wanted: (record: RolloutRecord) => boolean) =>
+  (record: RolloutRecord): boolean => {
+    if (record.status === 'rolled_back') throw new Error(`it was rolled back: ${record.reason}`);
+    return wanted(record);
+  };
 
 /** Wald's test has come to its end in this step, and rests. */
 async function accepted({ ground, rollout }: Ramp): Promise<void> {
@@ -97,8 +115,8 @@ export const killedWorkers: Case = {
   env: SWITCHES,
   run: (ground) =>
     withRamp(ground, {}, async (ramp) => {
-      const { rollout, until, application } = ramp;
-      const traffic = startTraffic(application.url, USERS);
+      const { rollout, until, callers } = ramp;
+      const traffic = callers(USERS);
       await rollout('start', TOOL, '--steps', '5,20,50', '--bake', '12s', '--evaluate', '1s', '--min-samples', '20', '--threshold', '20%');
       let kills = 0;
       for (const [share, worker] of [

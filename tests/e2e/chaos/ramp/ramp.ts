@@ -8,6 +8,7 @@ import { type FaultProxy, startFaultProxy } from '../../../support/fault-proxy.t
 import { type LegacyServer, startLegacyServer } from '../../../support/legacy-server.ts';
 import type { Playground, Ran } from '../playground.ts';
 import { type Application, startApplication } from './application.ts';
+import { startTraffic, type Traffic, type TrafficOptions } from './traffic.ts';
 
 /** What is ramped, and what the switches are. */
 export const TOOL = 'kimi';
@@ -25,6 +26,8 @@ export interface Ramp {
   /** Waits until what is in force is as wanted. @throws Error with what it was last */
   until(what: string, wanted: (record: RolloutRecord) => boolean, withinMs?: number): Promise<RolloutRecord>;
   events(): Promise<RolloutEvent[]>;
+  /** Callers of the application, who go on until they are stopped. */
+  callers(users: readonly string[], options?: TrafficOptions): Traffic;
 }
 
 export interface RampOptions {
@@ -60,6 +63,11 @@ export async function withRamp<T extends { problems: string[] }>(
           if (last !== null && wanted(last)) return last;
         }
         throw new Error(`${what} did not come within ${withinMs / 1000} s: ${JSON.stringify(last)}`);
+      },
+      callers(users, options) {
+        const traffic = startTraffic(application.url, users, options);
+        closing.push(() => traffic.stop());
+        return traffic;
       },
       events: () => stores.rollouts.events(TOOL, { after: null, limit: 1000 }),
     };

@@ -9,7 +9,7 @@ import { rolloutWorkflowId } from '../../../../workflows/contract.ts';
 import type { Case } from '../case.ts';
 import { auditUploads } from './audit.ts';
 import { type Ramp, SWITCHES, TOOL, withRamp } from './ramp.ts';
-import { type Sent, startTraffic, upload, usersBetween, waits } from './traffic.ts';
+import { type Sent, upload, usersBetween, waits } from './traffic.ts';
 
 type Signal = 'pause' | 'resume' | 'promote' | 'rollback';
 
@@ -115,7 +115,7 @@ const longPause: Case = {
   env: SWITCHES,
   run: (ground) =>
     withRamp(ground, {}, async (ramp) => {
-      const { rollout, until, application, config, events } = ramp;
+      const { rollout, until, callers, config, events } = ramp;
       const problems: string[] = [];
       const users = [...usersBetween(TOOL, 0, 5, 5), ...usersBetween(TOOL, 50, 100, 5)];
       const client = await connectClient(config);
@@ -141,7 +141,7 @@ const longPause: Case = {
         );
         await until('its begin', ({ share }) => share === 5);
         await rollout('pause', TOOL, '--reason', 'a freeze');
-        const traffic = startTraffic(application.url, users);
+        const traffic = callers(users);
         while (traffic.sent.length < 100) await delay(200, null, { signal: ground.signal });
         const sent = await traffic.stop();
         ground.say(waits(sent));

@@ -21,6 +21,13 @@ export interface Traffic {
   stop(): Promise<readonly Sent[]>;
 }
 
+export interface TrafficOptions {
+  /** At once. */
+  callers?: number;
+  /** Between two uploads of one caller. */
+  gapMs?: number;
+}
+
 /** Users whom a share of `below` covers, and one of `from` does not. */
 export function usersBetween(tool: string, from: number, below: number, count: number): string[] {
   const bucketOf = createBucketer(flagKey(tool));
@@ -33,7 +40,7 @@ export function usersBetween(tool: string, from: number, below: number, count: n
 }
 
 /** Callers who upload one small file after the other, for one user after the other. */
-export function startTraffic(url: string, users: readonly string[], { callers = 4, gapMs = 50 } = {}): Traffic {
+export function startTraffic(url: string, users: readonly string[], { callers = 4, gapMs = 50 }: TrafficOptions = {}): Traffic {
   const sent: Sent[] = [];
   const stopped = new AbortController();
   let next = 0;

@@ -3,7 +3,7 @@ import type { Fault } from '../../../support/fault-proxy.ts';
 import type { Case } from '../case.ts';
 import { auditUploads } from './audit.ts';
 import { heldByMismatches, rolledBackByItself, SWITCHES, TOOL, withRamp } from './ramp.ts';
-import { longestWait, startTraffic, usersBetween, waits } from './traffic.ts';
+import { longestWait, usersBetween, waits } from './traffic.ts';
 
 /** Half of them are covered by the first step. */
 const USERS = [...usersBetween(TOOL, 0, 5, 6), ...usersBetween(TOOL, 50, 100, 6)];
@@ -23,10 +23,10 @@ const hanging: Case = {
   env: { ...SWITCHES, TOOL_TIMEOUT_SECONDS: String(SHIM_MS / 3_000), TRANSFER_IDLE_TIMEOUT_SECONDS: '2' },
   run: (ground) =>
     withRamp(ground, stores({ kind: 'hang' }), async (ramp) => {
-      const { rollout, until, application } = ramp;
+      const { rollout, until, callers } = ramp;
       await rollout('start', TOOL, ...STEPS, '--bake', '1h');
       await until('its begin', ({ share }) => share === 5);
-      const traffic = startTraffic(application.url, USERS, { callers: 8 });
+      const traffic = callers(USERS, { callers: 8 });
       await until('its end', ({ status }) => status === 'rolled_back');
       const sent = await traffic.stop();
       ground.say(waits(sent));
@@ -45,11 +45,11 @@ const slow: Case = {
   env: { ...SWITCHES, ENABLE_SHADOW_MODE: 'true', SHADOW_MODE_SAMPLE_RATE: '1' },
   run: (ground) =>
     withRamp(ground, stores({ kind: 'delay', ms: SLOW_MS }), async (ramp) => {
-      const { rollout, until, application } = ramp;
+      const { rollout, until, callers } = ramp;
       const problems: string[] = [];
       const start = (...args: string[]) =>
         rollout('start', TOOL, ...STEPS, '--bake', '5s', '--min-samples', '5', '--threshold', '30%', ...args);
-      const traffic = startTraffic(application.url, USERS, { callers: 4, gapMs: 500 });
+      const traffic = callers(USERS, { callers: 4, gapMs: 500 });
       await start();
       await heldByMismatches(ramp);
       const { stdout } = await ground.must(['rollout', 'status', TOOL]);
@@ -73,10 +73,10 @@ const differing: Case = {
   env: { ...SWITCHES, ENABLE_SHADOW_MODE: 'true', SHADOW_MODE_SAMPLE_RATE: '1', SHADOW_MODE_INCLUDE_TIMING: 'false' },
   run: (ground) =>
     withRamp(ground, { legacy: { spelled: (name) => name.toUpperCase() } }, async (ramp) => {
-      const { rollout, until, application } = ramp;
+      const { rollout, until, callers } = ramp;
       const problems: string[] = [];
       await rollout('start', TOOL, ...STEPS, '--bake', '3s', '--min-samples', '20', '--threshold', '20%');
-      const traffic = startTraffic(application.url, USERS, { gapMs: 100 });
+      const traffic = callers(USERS, { gapMs: 100 });
       const reason = await heldByMismatches(ramp);
       if (!reason.includes('name')) problems.push(`the history does not say which field differs: ${reason}`);
       const sent = await traffic.stop();
