@@ -21,8 +21,8 @@ function failing(name: string, env: Record<string, string>, users: readonly stri
             }),
         },
         async (ramp) => {
-          const { rollout, until, callers } = ramp;
-          await rollout('start', TOOL, '--bake', '1h', '--evaluate', '1s');
+          const { start, until, callers } = ramp;
+          await start('--bake 1h --evaluate 1s');
           await until('its begin', ({ share }) => share === 1);
           const began = Date.now();
           const traffic = callers(users);

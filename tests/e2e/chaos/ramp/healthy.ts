@@ -9,7 +9,7 @@ export const healthyRamp: Case = {
   env: { ...SWITCHES, ENABLE_SHADOW_MODE: 'true', SHADOW_MODE_SAMPLE_RATE: '0.2' },
   run: (ground) =>
     withRamp(ground, {}, async (ramp) => {
-      const { rollout, until, events, callers } = ramp;
+      const { rollout, start, until, events, callers } = ramp;
       const [first, second, third, never] = [
         usersBetween(TOOL, 0, 1, 10),
         usersBetween(TOOL, 1, 10, 10),
@@ -17,7 +17,7 @@ export const healthyRamp: Case = {
         usersBetween(TOOL, 50, 100, 20),
       ] as const;
       const traffic = callers([...first, ...second, ...third, ...never]);
-      await rollout('start', TOOL, '--bake', '10s', '--evaluate', '2s', '--min-samples', '30', '--threshold', '20%');
+      await start('--bake 10s --evaluate 2s --min-samples 30 --threshold 20%');
       const watching = ground.cutover(['rollout', 'watch', TOOL]);
       await until('the end of the last step', ({ status }) => status === 'guarding' || status === 'rolled_back', 180_000);
       await rollout('promote', TOOL, '--reason', 'all is well');

@@ -23,6 +23,8 @@ export interface Ramp {
   stores: Stores;
   /** `cutover rollout …`, which must end well. */
   rollout(...args: string[]): Promise<Ran>;
+  /** `cutover rollout start` with these options, parted by spaces. */
+  start(options: string): Promise<Ran>;
   /** Waits until what is in force is as wanted. @throws Error with what it was last */
   until(what: string, wanted: (record: RolloutRecord) => boolean, withinMs?: number): Promise<RolloutRecord>;
   events(): Promise<RolloutEvent[]>;
@@ -55,6 +57,7 @@ export async function withRamp<T extends { problems: string[] }>(
     const ramp: Ramp = {
       ...{ ground, application, config, stores },
       rollout: (...args) => ground.must(['rollout', ...args]),
+      start: (options) => ground.must(['rollout', 'start', TOOL, ...options.split(' ')]),
       async until(what, wanted, withinMs = 120_000) {
         let last: RolloutRecord | null = null;
         for (const until = Date.now() + withinMs; Date.now() < until; await delay(300, null, { signal: ground.signal })) {

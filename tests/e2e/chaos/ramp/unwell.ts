@@ -7,7 +7,7 @@ import { longestWait, usersBetween, waits } from './traffic.ts';
 
 /** Half of them are covered by the first step. */
 const USERS = [...usersBetween(TOOL, 0, 5, 6), ...usersBetween(TOOL, 50, 100, 6)];
-const STEPS = ['--steps', '5,20,50', '--evaluate', '1s'];
+const STEPS = '--steps 5,20,50 --evaluate 1s';
 const stores = (fault: Fault) => ({
   proxied: (proxy: { always(match: (request: { method: string; path: string }) => boolean, fault: Fault): unknown }) =>
     void proxy.always((request) => storing(request) !== null, fault),
@@ -23,8 +23,8 @@ const hanging: Case = {
   env: { ...SWITCHES, TOOL_TIMEOUT_SECONDS: String(SHIM_MS / 3_000), TRANSFER_IDLE_TIMEOUT_SECONDS: '2' },
   run: (ground) =>
     withRamp(ground, stores({ kind: 'hang' }), async (ramp) => {
-      const { rollout, until, callers } = ramp;
-      await rollout('start', TOOL, ...STEPS, '--bake', '1h');
+      const { start, until, callers } = ramp;
+      await start(`--bake 1h ${STEPS}`);
       await until('its begin', ({ share }) => share === 5);
       const traffic = callers(USERS, { callers: 8 });
       await until('its end', ({ status }) => status === 'rolled_back');
@@ -45,19 +45,18 @@ const slow: Case = {
   env: { ...SWITCHES, ENABLE_SHADOW_MODE: 'true', SHADOW_MODE_SAMPLE_RATE: '1' },
   run: (ground) =>
     withRamp(ground, stores({ kind: 'delay', ms: SLOW_MS }), async (ramp) => {
-      const { rollout, until, callers } = ramp;
+      const { rollout, start, until, callers } = ramp;
       const problems: string[] = [];
-      const start = (...args: string[]) =>
-        rollout('start', TOOL, ...STEPS, '--bake', '5s', '--min-samples', '5', '--threshold', '30%', ...args);
+      const settings = `--bake 5s --min-samples 5 --threshold 30% ${STEPS}`;
       const traffic = callers(USERS, { callers: 4, gapMs: 500 });
-      await start();
+      await start(settings);
       await heldByMismatches(ramp);
       const { stdout } = await ground.must(['rollout', 'status', TOOL]);
       ground.say(stdout.trim().replaceAll('\n', ' |'));
       if (!/mismatches +hold .*timing/.test(stdout)) problems.push(`status does not say what differs: ${stdout}`);
       await rollout('rollback', TOOL, '--reason', 'it is slow');
 
-      await start('--on-mismatch', 'rollback');
+      await start(`${settings} --on-mismatch rollback`);
       await until('its begin', ({ share }) => share === 5);
       await until('its end', ({ status }) => status === 'rolled_back');
       const sent = await traffic.stop();
@@ -73,9 +72,9 @@ const differing: Case = {
   env: { ...SWITCHES, ENABLE_SHADOW_MODE: 'true', SHADOW_MODE_SAMPLE_RATE: '1', SHADOW_MODE_INCLUDE_TIMING: 'false' },
   run: (ground) =>
     withRamp(ground, { legacy: { spelled: (name) => name.toUpperCase() } }, async (ramp) => {
-      const { rollout, until, callers } = ramp;
+      const { rollout, start, until, callers } = ramp;
       const problems: string[] = [];
-      await rollout('start', TOOL, ...STEPS, '--bake', '3s', '--min-samples', '20', '--threshold', '20%');
+      await start(`--bake 3s --min-samples 20 --threshold 20% ${STEPS}`);
       const traffic = callers(USERS, { gapMs: 100 });
       const reason = await heldByMismatches(ramp);
       if (!reason.includes('name')) problems.push(`the history does not say which field differs: ${reason}`);
