@@ -19,7 +19,7 @@ const MOST_EVENTS = 15_000;
 /** Nothing of a step is forgotten in a pause of a day, over which the workflow continues as new; it goes on from there. */
 export const longPause: Case = {
   name: 'ramp, paused for a day of evaluations',
-  withinMs: 600_000,
+  withinMs: 900_000,
   env: SWITCHES,
   async run(ground) {
     await hurryTimers(ground);
