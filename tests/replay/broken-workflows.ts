@@ -1,6 +1,7 @@
 import { sleep } from '@temporalio/workflow';
 import { migrate as goodMigrate } from '../../workflows/migrate.ts';
 import { rollout as goodRollout } from '../../workflows/rollout.ts';
+import { shadowComparison as goodShadowComparison } from '../../workflows/shadow-comparison.ts';
 import { upload as goodUpload } from '../../workflows/upload.ts';
 
 /** The workflows with a step more at their beginning: what a careless change looks like. */
@@ -18,3 +19,10 @@ export async function rollout(...args: Parameters<typeof goodRollout>) {
   await sleep('1 second');
   return await goodRollout(...args);
 }
+
+async function shadowComparison(...args: Parameters<typeof goodShadowComparison>) {
+  await sleep('1 second');
+  return await goodShadowComparison(...args);
+}
+
+export { shadowComparison as 'shadow-comparison' };
