@@ -52,7 +52,9 @@ const Arm = z.object({ operations: z.number(), failures: z.number() });
 const Evidence: z.ZodType<CountedEvidence> = z.object({
   arms: z.partialRecord(z.enum(['legacy', 'unified']), Arm),
   pairs: Pairs,
-  mismatches: row(z.object({ compared: z.number(), differing: z.number(), candidateOnly: z.number(), controlOnly: z.number() })),
+  mismatches: row(
+    z.object({ compared: z.number(), differing: z.number(), slow: z.number(), candidateOnly: z.number(), controlOnly: z.number() }),
+  ),
   breaker: z.boolean(),
 });
 

@@ -93,6 +93,7 @@ export function describeRolloutLedger(
       for (const more of [
         {},
         { mismatches: ['sha256'] },
+        { mismatches: ['timing'] },
         { mismatches: ['sha256'], noiseMismatches: [] },
         { mismatches: [], noiseMismatches: ['name'] },
         { pair: 'candidateOnly', mismatches: ['outcome'] },
@@ -102,8 +103,8 @@ export function describeRolloutLedger(
         await under.shadow.recordComparison(comparisonOf(tool, more as Partial<ComparisonRecord>));
       expect(await ledger.evidence(tool, 1)).toEqual({
         arms: { unified: { operations: 15, failures: 4 }, legacy: { operations: 90, failures: 0 } },
-        pairs: { neither: 4, candidateOnly: 1, both: 1 },
-        mismatches: { compared: 4, differing: 2, candidateOnly: 1, controlOnly: 1 },
+        pairs: { neither: 5, candidateOnly: 1, both: 1 },
+        mismatches: { compared: 5, differing: 2, slow: 1, candidateOnly: 1, controlOnly: 1 },
         breaker: false,
       });
       const minutes = await ledger.stepMinutes(tool, 1);
@@ -111,12 +112,12 @@ export function describeRolloutLedger(
         { what: 'legacy', count: 90, failures: 0 },
         { what: 'unified', count: 15, failures: 4 },
       ]);
-      expect(minutes.filter(({ what }) => what === 'neither').reduce((sum, { count }) => sum + count, 0)).toBe(4);
+      expect(minutes.filter(({ what }) => what === 'neither').reduce((sum, { count }) => sum + count, 0)).toBe(5);
       expect(await ledger.evidence(tool, 2)).toMatchObject({ arms: { unified: { operations: 7, failures: 0 } }, pairs: { neither: 1 } });
       expect(await ledger.evidence(tool, 3)).toEqual({
         arms: {},
         pairs: {},
-        mismatches: { compared: 0, differing: 0, candidateOnly: 0, controlOnly: 0 },
+        mismatches: { compared: 0, differing: 0, slow: 0, candidateOnly: 0, controlOnly: 0 },
         breaker: false,
       });
     });
