@@ -4,6 +4,7 @@ import { createFileManager } from '../manager/file-manager.ts';
 import { connectStores } from '../manager/stores.ts';
 import { createFacade, type Facade } from './facade.ts';
 import type { FileService } from './file-service.ts';
+import { createOpenFeatureProvider } from './openfeature.ts';
 import { recordOutcomes } from './outcome-recorder.ts';
 import { watchState } from './state-watcher.ts';
 import { createUnified, knownTo } from './unified.ts';
@@ -21,6 +22,8 @@ export interface ConnectOptions {
 
 export interface ConnectedFacade {
   facade: Facade;
+  /** The same decisions as flags: `await OpenFeature.setProviderAndWait(connected.openFeature())`. */
+  openFeature(): ReturnType<typeof createOpenFeatureProvider>;
   /** Writes what was counted and lets the connections go. */
   close(): Promise<void>;
 }
@@ -55,6 +58,7 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
   });
   return {
     facade,
+    openFeature: () => createOpenFeatureProvider(state),
     async close() {
       state.close();
       await outcomes.close();

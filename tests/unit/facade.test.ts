@@ -26,7 +26,13 @@ const facade = (more: Partial<FacadeOptions> = {}) =>
   createFacade({
     legacy,
     unified,
-    state: { routing: () => routing, setting: () => undefined, ready: async () => undefined, close: () => undefined },
+    state: {
+      routing: () => routing,
+      setting: () => undefined,
+      onChange: () => () => undefined,
+      ready: async () => undefined,
+      close: () => undefined,
+    },
     outcomes: { record: (outcome) => seen.push(outcome) },
     fallback: true,
     maxFileBytes: 1000,
