@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setImmediate as turn } from 'node:timers/promises';
 import { FileManagementError, FileNotFoundError, ValidationError } from '../domain/errors.ts';
 import type { Arm, Route } from '../domain/routing.ts';
 import { createDecider } from './decide.ts';
@@ -93,8 +94,10 @@ export function createFacade(options: FacadeOptions) {
       const mayFollow = servedBy === 'legacy' ? route.compares || route.writesBoth : route.writesBoth;
       if (mayFollow && !fallback && options.afterwards !== undefined) {
         used = true;
-        options
-          .afterwards({ operation: 'upload', route, step, context, file, stored, servedBy, ms: now() - started })
+        const what: Done = { operation: 'upload', route, step, context, file, stored, servedBy, ms: now() - started };
+        // What it does before it first waits would else be the caller's time.
+        turn()
+          .then(() => options.afterwards?.(what))
           .catch((error: unknown) => options.onTrouble?.(error))
           .finally(done);
       }
