@@ -29,21 +29,23 @@ export function createBucketer(flag: string): Bucketer {
       const four = fourAt(targetingKey, at);
       if (four >= 0) {
         hash = withBlock(hash, block | (four << shift));
+        // What found no room. In two shifts, because one by 32 would be none.
         block = (four >>> 1) >>> (31 - shift);
         at += 4;
         continue;
       }
       const point = scalarAt(targetingKey, at);
       const bytes = utf8Of(point);
-      const count = point > 0xffff ? 4 : point > 0x7ff ? 3 : point > 0x7f ? 2 : 1;
-      at += count === 4 ? 2 : 1;
-      length += count === 4 ? 2 : count - 1;
+      const size = point > 0xffff ? 4 : point > 0x7ff ? 3 : point > 0x7f ? 2 : 1;
+      const units = size === 4 ? 2 : 1;
+      at += units;
+      length += size - units;
       block |= bytes << shift;
-      shift += 8 * count;
+      shift += 8 * size;
       if (shift >= 32) {
         shift -= 32;
         hash = withBlock(hash, block);
-        block = (bytes >>> 1) >>> (8 * count - 1 - shift);
+        block = (bytes >>> 1) >>> (8 * size - 1 - shift);
       }
     }
     return toBucket(finished(hash, block, length));
