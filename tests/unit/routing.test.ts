@@ -98,6 +98,15 @@ describe('outcomes', () => {
     ]);
     expect(counter.take()).toEqual([]);
   });
+  test('of arms, tools, steps and minutes that alternate are each in their row', () => {
+    const counter = createOutcomeCounter();
+    const kinds = [{}, { arm: 'legacy' as const }, { tool: 'supabase' }, { step: 2 }, { atMs: at + 1000 }];
+    for (let round = 0; round < 3; round += 1)
+      for (const [at, kind] of kinds.entries()) for (let times = 0; times <= at; times += 1) counter.add({ ...outcome, ...kind });
+    expect(counter.take().map(({ count }) => count)).toEqual([3, 6, 9, 12, 15]);
+    counter.add(outcome);
+    expect(counter.take().map(({ count }) => count)).toEqual([1]);
+  });
   test('are bounded in memory, and what is dropped is counted', () => {
     const counter = createOutcomeCounter(3);
     for (let minute = 0; minute < 10; minute += 1) counter.add({ ...outcome, atMs: at + minute * 60_000 });
