@@ -82,10 +82,8 @@ export function createFacade(options: FacadeOptions) {
 
   async function upload(input: FacadeInput, caller: Caller): Promise<FacadeFile> {
     const context = contextOf(caller);
-    const {
-      route,
-      routing: { step },
-    } = decide(context.tool, context.userId);
+    const { route, routing } = decide(context.tool, context.userId);
+    const { step } = routing;
     const { file, done } = await prepare(input, { maxFileBytes: options.maxFileBytes, signal: context.signal });
     let used = false;
     try {
