@@ -14,6 +14,8 @@ export type { CallContext, FileDownload, FilePage, FileService, StoredFile, Uplo
 export type { FacadeInput } from './facade/inputs.ts';
 export { createLegacyHttp } from './facade/legacy-http.ts';
 export { createLegacySupabase } from './facade/legacy-supabase.ts';
+export { createOpenFeatureProvider } from './facade/openfeature.ts';
+export { type StateWatcher, watchState } from './facade/state-watcher.ts';
 export type { Ledger } from './ledger/ledger.ts';
 export type { Deleted } from './manager/delete.ts';
 export type { Ensured } from './manager/ensure.ts';

@@ -5,6 +5,7 @@ import { connectStores, type Stores } from '../manager/stores.ts';
 import { createStagingStore, type StagingStore } from '../providers/supabase-staging.ts';
 import { createFacade, type Facade } from './facade.ts';
 import type { FileService } from './file-service.ts';
+import { createOpenFeatureProvider } from './openfeature.ts';
 import { recordOutcomes } from './outcome-recorder.ts';
 import { createShadower } from './shadower.ts';
 import { folderStaging, storageStaging } from './staging.ts';
@@ -27,6 +28,8 @@ export interface ConnectOptions {
 
 export interface ConnectedFacade {
   facade: Facade;
+  /** The same decisions as flags: `await OpenFeature.setProviderAndWait(connected.openFeature())`. */
+  openFeature(): ReturnType<typeof createOpenFeatureProvider>;
   /** Writes what was counted and lets the connections go. */
   close(): Promise<void>;
 }
@@ -70,6 +73,7 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
   });
   return {
     facade,
+    openFeature: () => createOpenFeatureProvider(state),
     async close() {
       state.close();
       await outcomes.close();

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { type Bucketer, createBucketer, flagKey } from '../domain/bucketing.ts';
 import { FileManagementError, FileNotFoundError, ValidationError } from '../domain/errors.ts';
-import { type Arm, type Route, routeOf } from '../domain/routing.ts';
+import type { Arm, Route } from '../domain/routing.ts';
+import { createDecider } from './decide.ts';
 import type { CallContext, FileDownload, FilePage, FileService, StoredFile, UploadFile } from './file-service.ts';
 import { type FacadeInput, prepare } from './inputs.ts';
 import type { OutcomeRecorder } from './outcome-recorder.ts';
@@ -77,14 +77,7 @@ export type Facade = ReturnType<typeof createFacade>;
 export function createFacade(options: FacadeOptions) {
   const { legacy, unified, state, outcomes, knows } = options;
   const { now = Date.now, random = Math.random } = options;
-  const bucketers = new Map<string, Bucketer>();
-  const bucketerOf = (tool: string): Bucketer => {
-    const known = bucketers.get(tool);
-    if (known !== undefined) return known;
-    const bucketer = createBucketer(flagKey(tool));
-    bucketers.set(tool, bucketer);
-    return bucketer;
-  };
+  const decide = createDecider(state, random);
   const contextOf = ({ tool, userId = null, purpose = 'storage', operationId = randomUUID(), signal }: Caller): CallContext => ({
     ...{ tool, userId, purpose, operationId },
     signal: signal ?? new AbortController().signal,
@@ -104,7 +97,7 @@ export function createFacade(options: FacadeOptions) {
     }
   }
 
-  /** Off the caller's path, whatever comes of it. */
+  /** Beside the caller's path, whatever comes of it: what it does before it first waits is the caller's time. */
   async function follow(done: Done): Promise<void> {
     try {
       await options.afterwards?.(done);
@@ -117,8 +110,8 @@ export function createFacade(options: FacadeOptions) {
 
   async function upload(input: FacadeInput, caller: Caller): Promise<FacadeFile> {
     const context = contextOf(caller);
-    const { step, ...routing } = state.routing(context.tool);
-    const route = routeOf(routing, context.userId, bucketerOf(context.tool), random);
+    const { route, routing } = decide(context.tool, context.userId);
+    const { step } = routing;
     const { file, done } = await prepare(input, { maxFileBytes: options.maxFileBytes, signal: context.signal });
     const started = now();
     let following: Promise<void> | undefined;
@@ -181,8 +174,8 @@ export function createFacade(options: FacadeOptions) {
       const context = contextOf(caller);
       const side = await ownerOf(id);
       const deleted = await side.delete(id, context);
-      const { step, ...routing } = state.routing(context.tool);
-      const route = routeOf(routing, context.userId, bucketerOf(context.tool), random);
+      const { route, routing } = decide(context.tool, context.userId);
+      const { step } = routing;
       if (deleted) void follow({ operation: 'delete', route, step, context, id, servedBy: side === unified ? 'unified' : 'legacy' });
       return deleted;
     },
