@@ -179,14 +179,6 @@ describe('An upload through the facade', () => {
       expect(await followed({ share: 100 })).toEqual([]);
       expect(await followed({ stage: 'off' })).toEqual([]);
     });
-    test('in a turn of its own, so that what it does at once is not the caller’s time', async () => {
-      routing = { ...routing, share: 0 };
-      const order: string[] = [];
-      await facade({ afterwards: async () => void order.push('followed') }).upload(hello, KIMI);
-      order.push('answered');
-      await turn();
-      expect(order).toEqual(['answered', 'followed']);
-    });
     test('without the caller waiting for it or hearing of its errors, and the input stays until it is over', async () => {
       routing = { ...routing, share: 0 };
       const gate = Promise.withResolvers<void>();
