@@ -1,15 +1,21 @@
 import { mapErrors } from './failures.ts';
 import { createMigrateActivities, type MigrateActivitiesDependencies } from './migrate.ts';
+import { createMirrorActivities, type MirrorActivitiesDependencies } from './mirror.ts';
 import { createRolloutActivities, type RolloutActivitiesDependencies } from './rollout.ts';
 import { createUploadActivities, type UploadActivitiesDependencies } from './upload.ts';
 
-export type ActivityDependencies = UploadActivitiesDependencies & MigrateActivitiesDependencies & RolloutActivitiesDependencies;
+export type ActivityDependencies = UploadActivitiesDependencies &
+  MigrateActivitiesDependencies &
+  RolloutActivitiesDependencies &
+  MirrorActivitiesDependencies;
 
 export function createActivities(dependencies: ActivityDependencies) {
   return mapErrors({
     ...createUploadActivities(dependencies),
     ...createMigrateActivities(dependencies),
     ...createRolloutActivities(dependencies),
+    ...createMirrorActivities(dependencies),
   });
 }
+export type { LegacyActivities } from './legacy.ts';
 export type Activities = ReturnType<typeof createActivities>;

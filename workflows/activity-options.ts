@@ -68,3 +68,16 @@ export const DECIDE: ActivityOptions = {
   startToCloseTimeout: '15 seconds',
   retry: { initialInterval: '500 milliseconds', backoffCoefficient: 1.5, maximumInterval: '3 seconds' },
 };
+
+/** Reads a file at one side and writes it to the old upload path, and reads it back there; a few tries, and then whoever asked decides. */
+export function toLegacy(settings: UploadSettings, sizeBytes: number, legacyQueue: string): ActivityOptions {
+  const bytesMs = Math.ceil((sizeBytes / settings.minBytesPerSecond) * 1000);
+  return {
+    taskQueue: legacyQueue,
+    startToCloseTimeout: 2 * settings.activityTimeoutMs + 3 * bytesMs,
+    scheduleToCloseTimeout: OUTAGE + 9 * bytesMs,
+    heartbeatTimeout: '10 seconds',
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: { ...RETRY, maximumAttempts: 3 },
+  };
+}

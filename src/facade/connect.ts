@@ -3,8 +3,10 @@ import type { Config } from '../config/index.ts';
 import { createFileManager } from '../manager/file-manager.ts';
 import { connectStores, type Stores } from '../manager/stores.ts';
 import { createStagingStore, type StagingStore } from '../providers/supabase-staging.ts';
+import { createCounterparts } from './counterparts.ts';
 import { createFacade, type Facade } from './facade.ts';
 import type { FileService } from './file-service.ts';
+import { createMirrorer } from './mirrorer.ts';
 import { recordOutcomes } from './outcome-recorder.ts';
 import { folderStaging, storageStaging } from './staging.ts';
 import { watchState } from './state-watcher.ts';
@@ -48,6 +50,9 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
   const manager = createFileManager({ ...stores, uploads, smartHandler: config.providers.smartHandler });
   const state = watchState({ ledger: stores.rollouts, defaults: migration, ...trouble });
   const outcomes = recordOutcomes({ ledger: stores.rollouts, ...trouble });
+  const mirrorer = createMirrorer({
+    ...{ client: uploads, mirrors: stores.mirrors, legacy, staging: stagingStore(config, stores), providerOf, outcomes, ...trouble },
+  });
   await state.ready();
   const facade = createFacade({
     legacy,
@@ -60,12 +65,15 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
     fallback: migration.fallbackToLegacy,
     maxFileBytes: files.maxFileBytes,
     knows: (id) => knownTo(stores.ledger, id),
+    counterparts: createCounterparts({ legacy, manager, mirrors: stores.mirrors, ledger: stores.ledger }),
+    afterwards: mirrorer.afterwards,
     ...trouble,
   });
   return {
     facade,
     async close() {
       state.close();
+      await mirrorer.close();
       await outcomes.close();
       await client?.then(
         (connected) => connected.close(),

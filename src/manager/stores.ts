@@ -1,8 +1,10 @@
 import { ProviderUnavailableError } from '../domain/errors.ts';
 import { describeUse } from '../domain/quota.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { MirrorLedger } from '../ledger/mirror-ledger.ts';
 import type { RolloutLedger } from '../ledger/rollout-ledger.ts';
 import { createSupabaseLedger } from '../ledger/supabase-ledger.ts';
+import { createSupabaseMirrorLedger } from '../ledger/supabase-mirror-ledger.ts';
 import { createSupabaseRolloutLedger } from '../ledger/supabase-rollout-ledger.ts';
 import { type GuardedProvider, guarded } from '../providers/guard.ts';
 import { createRegistry, type ProviderRegistry } from '../providers/registry.ts';
@@ -12,6 +14,7 @@ import { makeVendors, type VendorConfig } from './vendors.ts';
 export interface Stores {
   ledger: Ledger;
   rollouts: RolloutLedger;
+  mirrors: MirrorLedger;
   /** Throws ProviderNotFoundError. */
   provider: (name: string) => GuardedProvider;
   providers: Pick<ProviderRegistry<GuardedProvider>, 'all' | 'unconfigured'>;
@@ -57,5 +60,6 @@ export function connectStores(config: VendorConfig, { warn = () => undefined, re
     guards.set(name, guard);
   }
   const registry = createRegistry([...guards.values()], made.unconfigured);
-  return { ledger, rollouts: createSupabaseRolloutLedger(dataApi), provider: registry.get, providers: registry };
+  const mirrors = createSupabaseMirrorLedger(dataApi);
+  return { ledger, rollouts: createSupabaseRolloutLedger(dataApi), mirrors, provider: registry.get, providers: registry };
 }
