@@ -1,5 +1,6 @@
 import { mapErrors } from './failures.ts';
 import { createMigrateActivities, type MigrateActivitiesDependencies } from './migrate.ts';
+import { createMirrorActivities, type MirrorActivitiesDependencies } from './mirror.ts';
 import { createRolloutActivities, type RolloutActivitiesDependencies } from './rollout.ts';
 import { createShadowActivities, type ShadowActivitiesDependencies } from './shadow.ts';
 import { createUploadActivities, type UploadActivitiesDependencies } from './upload.ts';
@@ -7,7 +8,8 @@ import { createUploadActivities, type UploadActivitiesDependencies } from './upl
 export type ActivityDependencies = UploadActivitiesDependencies &
   MigrateActivitiesDependencies &
   RolloutActivitiesDependencies &
-  ShadowActivitiesDependencies;
+  ShadowActivitiesDependencies &
+  MirrorActivitiesDependencies;
 
 export function createActivities(dependencies: ActivityDependencies) {
   return mapErrors({
@@ -15,6 +17,8 @@ export function createActivities(dependencies: ActivityDependencies) {
     ...createMigrateActivities(dependencies),
     ...createRolloutActivities(dependencies),
     ...createShadowActivities(dependencies),
+    ...createMirrorActivities(dependencies),
   });
 }
+export type { LegacyActivities } from './legacy.ts';
 export type Activities = ReturnType<typeof createActivities>;

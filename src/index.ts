@@ -1,4 +1,6 @@
 /** What a program imports: the manager of files, the client that starts and steers workflows, the stores behind them, types and errors. */
+
+export { type ServedLegacy, serveLegacy } from '../workers/legacy-worker.ts';
 export { type CutoverClient, connectClient, type NewMigration, type NewUpload, newMigrationId } from './client/cutover-client.ts';
 export type { NewRollout } from './client/rollout-client.ts';
 export { type Config, ConfigError, loadConfig } from './config/index.ts';

@@ -7,6 +7,7 @@ import { connectionOptions, connectTemporal } from '../src/client/connect.ts';
 import { uploadsPerSecond } from '../src/client/settings.ts';
 import type { Config } from '../src/config/index.ts';
 import { messageOf } from '../src/domain/errors.ts';
+import { configuredLegacy } from '../src/facade/configured-legacy.ts';
 import { createHashCache } from '../src/manager/hash-cache.ts';
 import { connectStores } from '../src/manager/stores.ts';
 import { createUploadSteps } from '../src/manager/upload-steps.ts';
@@ -14,6 +15,7 @@ import { openSource } from '../src/sources/open.ts';
 import { ensureSearchAttributes } from '../src/stack/search-attributes.ts';
 import { providerQueue, SEARCH_ATTRIBUTES } from '../workflows/contract.ts';
 import { workflowBundle } from './bundle.ts';
+import { createLegacyWorker } from './legacy-worker.ts';
 
 export interface RunningWorker {
   /** Until it was told to stop and has stopped. */
@@ -32,7 +34,7 @@ const HASHES = 10_000;
  * is served all the same, because uploads that were started while there was a rate still wait in it.
  */
 export async function createWorker(config: Config, log: Logger): Promise<RunningWorker> {
-  const { ledger, rollouts, shadow, provider, providers } = connectStores(config, {
+  const { ledger, rollouts, shadow, mirrors, provider, providers } = connectStores(config, {
     reports: true,
     warn: (message, details) => log.warn(details, message),
   });
@@ -52,7 +54,10 @@ export async function createWorker(config: Config, log: Logger): Promise<Running
       );
     },
   });
-  const activities = createActivities({ steps, ledger, rollouts, shadow, provider, client, source: (from) => openSource(from, provider) });
+  const activities = createActivities({
+    ...{ steps, ledger, rollouts, shadow, mirrors, provider, client },
+    source: (from) => openSource(from, provider),
+  });
   const shared: Omit<WorkerOptions, 'taskQueue'> = {
     connection,
     namespace: config.temporal.namespace,
@@ -83,7 +88,9 @@ export async function createWorker(config: Config, log: Logger): Promise<Running
       });
     }),
   );
-  const workers = [main, ...ofProviders];
+  const legacy = configuredLegacy(config);
+  const ofLegacy = legacy === null ? [] : [await createLegacyWorker(connection, config, { legacy, ledger, mirrors, provider })];
+  const workers = [main, ...ofProviders, ...ofLegacy];
   const shutdown = () => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
   };

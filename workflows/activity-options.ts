@@ -74,3 +74,15 @@ export const RECORD: ActivityOptions = { startToCloseTimeout: '30 seconds', sche
 
 /** Nothing that a comparison uploaded may stay: it is tried for a week. */
 export const QUARANTINE: ActivityOptions = { startToCloseTimeout: '2 minutes', scheduleToCloseTimeout: '7 days', retry: RETRY };
+/** Reads a file at one side and writes it to the old upload path, and reads it back there; a few tries, and then whoever asked decides. */
+export function toLegacy(settings: UploadSettings, sizeBytes: number, legacyQueue: string): ActivityOptions {
+  const bytesMs = Math.ceil((sizeBytes / settings.minBytesPerSecond) * 1000);
+  return {
+    taskQueue: legacyQueue,
+    startToCloseTimeout: 2 * settings.activityTimeoutMs + 3 * bytesMs,
+    scheduleToCloseTimeout: OUTAGE + 9 * bytesMs,
+    heartbeatTimeout: '10 seconds',
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: { ...RETRY, maximumAttempts: 3 },
+  };
+}

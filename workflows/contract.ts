@@ -2,7 +2,9 @@ import { defineSearchAttributeKey } from '@temporalio/common';
 import { defineQuery, defineSignal } from '@temporalio/workflow';
 import type { ComparisonRules, Observation } from '../src/domain/comparison.ts';
 import type { MigrationState } from '../src/domain/migration.ts';
+import type { MirrorState, RetryPlan } from '../src/domain/mirror.ts';
 import type { FileOperationResult, FileSource, Verification } from '../src/domain/models.ts';
+import type { RehomeState } from '../src/domain/rehome.ts';
 import type { RolloutPlan, RolloutState } from '../src/domain/rollout.ts';
 import type { UploadOrder } from '../src/domain/upload-order.ts';
 
@@ -158,3 +160,62 @@ export interface ShadowComparisonInput {
   settings: UploadSettings;
 }
 export const shadowComparisonWorkflowId = (operationId: string) => `shadow-comparison:${operationId}`;
+/** Whoever can reach the old upload path serves this queue: the stock worker where one is configured, or the application itself. */
+export const legacyQueue = (taskQueue: string) => `${taskQueue}-legacy`;
+
+/** A file that the side which does not count is to have, too. */
+export interface MirroredFile {
+  name: string;
+  sizeBytes: number;
+  mimeType: string | null;
+  purpose: string;
+  /** Where workers read it; null: unified has it, or is to have it by `late` alone. */
+  source: FileSource | null;
+  /** The source was laid there for this alone, and is removed at the end. */
+  staged: boolean;
+  /** Of the tool when it was uploaded: what becomes of it counts there. */
+  step: number;
+  /** Operation of an upload to unified that goes on though legacy has answered; null: there is none. */
+  late: string | null;
+}
+export interface MirrorInput {
+  tool: string;
+  userId: string | null;
+  /** Whose id the application was given. */
+  answered: 'legacy' | 'unified';
+  id: string;
+  /** Where unified keeps the tool's files. */
+  provider: string;
+  legacyQueue: string;
+  retry: RetryPlan;
+  settings: UploadSettings;
+  /** Carried from run to run; absent at the start. */
+  carried?: { file: MirroredFile | null; staged: FileSource[]; attempts: number; begunAtMs: number; counted: boolean };
+}
+
+/** One for each file. @param key of the id and the user: ids of workflows are stored in plain text */
+export const mirrorWorkflowId = (tool: string, key: string) => `mirror:${tool}:${key}`;
+
+export const writeSignal = defineSignal<[MirroredFile]>('write');
+export const removeSignal = defineSignal<[SignalReason?]>('remove');
+export const mirrorStatusQuery = defineQuery<MirrorState>('status');
+
+export interface RehomeInput {
+  tool: string;
+  /** ISO 8601: files that were uploaded since then; null: all. */
+  since: string | null;
+  verify: Exclude<Verification, 'none'>;
+  /** Files at once. */
+  concurrency: number;
+  pageSize: number;
+  /** Files in one run of the workflow before it continues as new. */
+  filesPerRun: number;
+  legacyQueue: string;
+  settings: UploadSettings;
+  /** Carried from run to run; absent at the start. */
+  state?: RehomeState;
+}
+
+/** One at a time for a tool. */
+export const rehomeWorkflowId = (tool: string) => `rehome:${tool}`;
+export const rehomeStatusQuery = defineQuery<RehomeState>('status');

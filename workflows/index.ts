@@ -1,4 +1,6 @@
 export { migrate } from './migrate.ts';
+export { mirror } from './mirror.ts';
+export { rehome } from './rehome.ts';
 export { rollback } from './rollback.ts';
 export { rollout } from './rollout.ts';
 export { shadowComparison as 'shadow-comparison' } from './shadow-comparison.ts';

@@ -151,6 +151,19 @@ export function createRolloutClient(client: Client, config: Pick<Config, 'tempor
         }
       });
     },
+    /** Whether a ramp is under way, also one that waits. */
+    async rolloutRuns(tool: string): Promise<boolean> {
+      checkTool(tool);
+      return await asked(`rollout of ${tool}`, async () => {
+        const found = await handle(tool)
+          .describe()
+          .catch((error: unknown) => {
+            if (error instanceof WorkflowNotFoundError) return null;
+            throw error;
+          });
+        return found?.status.name === 'RUNNING';
+      });
+    },
     /** Null where none was started, or Temporal has forgotten it. Needs a worker. */
     async rolloutProgress(tool: string): Promise<RolloutProgress | null> {
       checkTool(tool);

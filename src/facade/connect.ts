@@ -3,8 +3,10 @@ import type { Config } from '../config/index.ts';
 import { createFileManager } from '../manager/file-manager.ts';
 import { connectStores, type Stores } from '../manager/stores.ts';
 import { createStagingStore, type StagingStore } from '../providers/supabase-staging.ts';
-import { createFacade, type Facade } from './facade.ts';
+import { createCounterparts } from './counterparts.ts';
+import { createFacade, type Facade, type FacadeOptions } from './facade.ts';
 import type { FileService } from './file-service.ts';
+import { createMirrorer } from './mirrorer.ts';
 import { createOpenFeatureProvider } from './openfeature.ts';
 import { recordOutcomes } from './outcome-recorder.ts';
 import { createShadower } from './shadower.ts';
@@ -53,6 +55,13 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
   const manager = createFileManager({ ...stores, uploads, smartHandler: config.providers.smartHandler });
   const state = watchState({ ledger: stores.rollouts, defaults: migration, ...trouble });
   const outcomes = recordOutcomes({ ledger: stores.rollouts, ...trouble });
+  const mirrorer = createMirrorer({
+    ...{ client: uploads, mirrors: stores.mirrors, legacy, staging: stagingStore(config, stores), providerOf, outcomes, ...trouble },
+  });
+  const shadower = createShadower({
+    ...{ legacy, state, shadow: stores.shadow, defaults: migration.shadow, staging: storage, providerOf },
+    start: async (comparison) => (await uploads()).startShadowComparison(comparison),
+  });
   await state.ready();
   const facade = createFacade({
     legacy,
@@ -65,10 +74,8 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
     fallback: migration.fallbackToLegacy,
     maxFileBytes: files.maxFileBytes,
     knows: (id) => knownTo(stores.ledger, id),
-    afterwards: createShadower({
-      ...{ legacy, state, shadow: stores.shadow, defaults: migration.shadow, staging: storage, providerOf },
-      start: async (comparison) => (await uploads()).startShadowComparison(comparison),
-    }),
+    counterparts: createCounterparts({ legacy, manager, mirrors: stores.mirrors, ledger: stores.ledger }),
+    afterwards: all(shadower, mirrorer.afterwards),
     ...trouble,
   });
   return {
@@ -76,12 +83,23 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
     openFeature: () => createOpenFeatureProvider(state),
     async close() {
       state.close();
+      await mirrorer.close();
       await outcomes.close();
       await client?.then(
         (connected) => connected.close(),
         () => undefined,
       );
     },
+  };
+}
+
+type Follower = NonNullable<FacadeOptions['afterwards']>;
+
+/** All look on at once, and the file stays until the last of them is done. */
+function all(...followers: readonly Follower[]): Follower {
+  return async (done) => {
+    const ended = await Promise.allSettled(followers.map((follow) => follow(done)));
+    for (const each of ended) if (each.status === 'rejected') throw each.reason;
   };
 }
 

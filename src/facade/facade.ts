@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { FileManagementError, FileNotFoundError, ValidationError } from '../domain/errors.ts';
 import type { Arm, Route } from '../domain/routing.ts';
+import { type Counterpart, type Counterparts, readOrElse } from './counterparts.ts';
 import { createDecider } from './decide.ts';
 import type { CallContext, FileDownload, FilePage, FileService, StoredFile, UploadFile } from './file-service.ts';
 import { type FacadeInput, prepare } from './inputs.ts';
@@ -66,6 +67,8 @@ export interface FacadeOptions {
    * and does not hear of its errors; the file can be read until it resolves.
    */
   afterwards?: (done: Done) => Promise<void>;
+  /** Files that both sides have: the other one helps where a read fails, and lists them once. Absent: there are none. */
+  counterparts?: Counterparts;
   onTrouble?: (error: unknown) => void;
   now?: () => number;
   random?: () => number;
@@ -165,10 +168,27 @@ export function createFacade(options: FacadeOptions) {
     return (await knows(id)) ? unified : legacy;
   }
 
+  async function reading<T>(
+    id: string,
+    context: CallContext,
+    read: (side: FileService) => Promise<T>,
+    instead: (counterpart: Counterpart) => Promise<T>,
+  ): Promise<T> {
+    const owner = await ownerOf(id);
+    const counterpart = async () => (await options.counterparts?.of(id, owner === unified ? 'unified' : 'legacy', context)) ?? null;
+    return await readOrElse(() => read(owner), counterpart, instead, context.signal);
+  }
+
   return {
     upload,
     async download(id: string, caller: Caller): Promise<FileDownload> {
-      return await (await ownerOf(id)).download(id, contextOf(caller));
+      const context = contextOf(caller);
+      return await reading(
+        id,
+        context,
+        (side) => side.download(id, context),
+        (counterpart) => counterpart.download(),
+      );
     },
     async delete(id: string, caller: Caller): Promise<boolean> {
       const context = contextOf(caller);
@@ -180,14 +200,21 @@ export function createFacade(options: FacadeOptions) {
       return deleted;
     },
     async info(id: string, caller: Caller): Promise<StoredFile | null> {
-      return await (await ownerOf(id)).info(id, contextOf(caller));
+      const context = contextOf(caller);
+      return await reading(
+        id,
+        context,
+        (side) => side.info(id, context),
+        (counterpart) => counterpart.info(),
+      );
     },
     /** Unified's files first, then legacy's; `next` tells which side goes on. */
     async list({ after = null, limit = 100 }: { after?: string | null; limit?: number }, caller: Caller): Promise<FilePage> {
       const context = contextOf(caller);
       const [, side = 'u', place = ''] = /^([ul]):(.*)$/s.exec(after ?? 'u:') ?? [];
       const from = side === 'u' ? unified : legacy;
-      const page = await from.list({ after: place === '' ? null : place, limit }, context);
+      const listed = await from.list({ after: place === '' ? null : place, limit }, context);
+      const page = side === 'u' ? listed : ((await options.counterparts?.withoutCopies(listed, context)) ?? listed);
       const next = page.next !== null ? `${side}:${page.next}` : side === 'u' ? 'l:' : null;
       return { files: page.files, next };
     },

@@ -75,7 +75,7 @@ export function createLegacySupabase({ url, secretKey, bucket, timeouts, seenByW
   }
 
   return {
-    async upload(file, { signal, userId, tool }) {
+    async upload(file, { signal, userId, tool, operationId }) {
       const extension = extensionOf(file.name).replace(/[^a-z0-9]/g, '');
       const storagePath = `uploads/${randomUUID()}${extension === '' ? '' : `.${extension}`}`;
       await http.call({
@@ -88,7 +88,7 @@ export function createLegacySupabase({ url, secretKey, bucket, timeouts, seenByW
         limits: transferLimits(timeouts, file.sizeBytes),
       });
       const row = { storage_path: storagePath, original_name: file.name, mime_type: file.mimeType, size_bytes: file.sizeBytes };
-      const [made] = await rows('upload', 'POST', {}, signal, { ...row, metadata: { user_id: userId, tool } });
+      const [made] = await rows('upload', 'POST', {}, signal, { ...row, metadata: { user_id: userId, tool, operation_id: operationId } });
       if (made === undefined)
         throw http.failure('upload', { kind: 'refused', code: 'unexpected_answer', retryable: false, detail: 'no row came back' });
       return storedFile(made);
@@ -113,6 +113,11 @@ export function createLegacySupabase({ url, secretKey, bucket, timeouts, seenByW
     async info(id, context) {
       const row = await rowOf(id, 'info', context);
       return row === null ? null : storedFile(row);
+    },
+    async find(operationId, { signal }) {
+      const filter = { 'metadata->>operation_id': `eq.${operationId}`, sha256: 'is.null', order: 'id', limit: '1' };
+      const [row] = await rows('info', 'GET', filter, signal);
+      return row === undefined ? null : storedFile(row);
     },
     async locate(id, context) {
       const row = !seenByWorkers ? null : await rowOf(id, 'info', context);

@@ -1,9 +1,11 @@
 import { ProviderUnavailableError } from '../domain/errors.ts';
 import { describeUse } from '../domain/quota.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { MirrorLedger } from '../ledger/mirror-ledger.ts';
 import type { RolloutLedger } from '../ledger/rollout-ledger.ts';
 import type { ShadowLedger } from '../ledger/shadow-ledger.ts';
 import { createSupabaseLedger } from '../ledger/supabase-ledger.ts';
+import { createSupabaseMirrorLedger } from '../ledger/supabase-mirror-ledger.ts';
 import { createSupabaseRolloutLedger } from '../ledger/supabase-rollout-ledger.ts';
 import { createSupabaseShadowLedger } from '../ledger/supabase-shadow-ledger.ts';
 import { type GuardedProvider, guarded } from '../providers/guard.ts';
@@ -15,6 +17,7 @@ export interface Stores {
   ledger: Ledger;
   rollouts: RolloutLedger;
   shadow: ShadowLedger;
+  mirrors: MirrorLedger;
   /** Throws ProviderNotFoundError. */
   provider: (name: string) => GuardedProvider;
   providers: Pick<ProviderRegistry<GuardedProvider>, 'all' | 'unconfigured'>;
@@ -64,6 +67,7 @@ export function connectStores(config: VendorConfig, { warn = () => undefined, re
     ledger,
     rollouts: createSupabaseRolloutLedger(dataApi),
     shadow: createSupabaseShadowLedger(dataApi),
+    mirrors: createSupabaseMirrorLedger(dataApi),
     provider: registry.get,
     providers: registry,
   };
