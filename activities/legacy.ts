@@ -7,6 +7,7 @@ import type { Ledger } from '../src/ledger/ledger.ts';
 import type { MirrorLedger } from '../src/ledger/mirror-ledger.ts';
 import { readFile } from '../src/manager/download.ts';
 import type { Provider } from '../src/providers/provider.ts';
+import { createControlActivities } from './control.ts';
 import { mapErrors } from './failures.ts';
 import { heartbeating } from './heartbeat.ts';
 
@@ -70,6 +71,8 @@ export function createLegacyActivities({ legacy, ledger, mirrors, provider }: Le
   }
 
   return mapErrors({
+    ...createControlActivities({ legacy, provider }),
+
     /**
      * Writes a file of unified to the old path, unless it is there, and checks it: by what legacy tells of it, or by reading it back.
      * An old path knows no idempotency: what an attempt has stored is known by its heartbeat, by the ledger, and by legacy where it

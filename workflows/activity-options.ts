@@ -72,6 +72,12 @@ export const DECIDE: ActivityOptions = {
 /** What was compared is written for as long as the ledger may be away. */
 export const RECORD: ActivityOptions = { startToCloseTimeout: '30 seconds', scheduleToCloseTimeout: OUTAGE, retry: RETRY };
 
+/** One more run of the old path. Where nobody serves it now, a comparison goes without. */
+export const control = (taskQueue: string, timeoutMs: number): ActivityOptions => ({
+  ...{ taskQueue, startToCloseTimeout: timeoutMs, scheduleToStartTimeout: '30 seconds', heartbeatTimeout: '10 seconds' },
+  retry: { maximumAttempts: 1 },
+});
+
 /** Nothing that a comparison uploaded may stay: it is tried for a week. */
 export const QUARANTINE: ActivityOptions = { startToCloseTimeout: '2 minutes', scheduleToCloseTimeout: '7 days', retry: RETRY };
 /** Reads a file at one side and writes it to the old upload path, and reads it back there; a few tries, and then whoever asked decides. */

@@ -155,6 +155,8 @@ export interface ShadowComparisonInput {
   control: Observation;
   rules: ComparisonRules;
   candidateTimeoutMs: number;
+  /** Where the control is run a second time; absent: it is not. */
+  legacyQueue?: string;
   /** When shadowing is to rest. */
   breaker: { threshold: number; minSamples: number; cooldownSeconds: number };
   settings: UploadSettings;
