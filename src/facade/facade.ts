@@ -59,6 +59,8 @@ export interface FacadeOptions {
   /** Whether legacy answers where unified fails through no fault of the caller (ENABLE_FALLBACK_TO_LEGACY). */
   fallback: boolean;
   maxFileBytes: number;
+  /** Where streams that can be read once are kept meanwhile; the system's folder for temporary files unless said. */
+  spoolFolder?: string | undefined;
   /** Whose file an id is: reads follow the ledger, not the arm. */
   knows(id: string): Promise<boolean>;
   /**
@@ -119,7 +121,8 @@ export function createFacade(options: FacadeOptions) {
     const context = contextOf(caller);
     const { step, ...routing } = state.routing(context.tool);
     const route = routeOf(routing, context.userId, bucketerOf(context.tool), random);
-    const { file, done } = await prepare(input, { maxFileBytes: options.maxFileBytes, signal: context.signal });
+    const { maxFileBytes, spoolFolder } = options;
+    const { file, done } = await prepare(input, { maxFileBytes, spoolFolder, signal: context.signal });
     const started = now();
     let following: Promise<void> | undefined;
     const over = (end: Pick<UploadDone, 'stored' | 'error' | 'servedBy' | 'fallback' | 'late'>): void => {

@@ -1,0 +1,33 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { identify, isRunning } from '../stack/process-identity.ts';
+
+/** Where a server keeps uploads that are under way. */
+export interface WorkFolder {
+  path: string;
+  remove(): Promise<void>;
+}
+
+const PREFIX = 'cutover-serve';
+
+/**
+ * A folder of this process alone below `base`. What a server of this machine left there when it was killed is removed: whoever waited
+ * for those uploads was told that they failed.
+ */
+export async function openWorkFolder(base: string): Promise<WorkFolder> {
+  await mkdir(base, { recursive: true, mode: 0o700 });
+  const own = identify(process.pid);
+  const path = join(base, nameOf(process.pid, own?.started ?? ''));
+  for (const entry of await readdir(base)) {
+    const [prefix, host, pid = '', started = ''] = entry.split('@');
+    if (prefix !== PREFIX || host !== hostname()) continue;
+    if (!isRunning({ pid: Number(pid), started: started.replaceAll('_', ':').replaceAll('+', ' ') }))
+      await rm(join(base, entry), { recursive: true, force: true });
+  }
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** `started` is made of digits, letters, colons and spaces, which not every file system takes. */
+const nameOf = (pid: number, started: string) => [PREFIX, hostname(), pid, started.replaceAll(':', '_').replaceAll(' ', '+')].join('@');
