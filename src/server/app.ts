@@ -4,7 +4,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Logger } from 'pino';
 import { FileManagementError, messageOf, ProviderUnavailableError } from '../domain/errors.ts';
 import { bearerCheck } from './bearer.ts';
-import { beginExchange, ClientGone } from './exchange.ts';
+import { beginExchange, ClientGone, type Exchange } from './exchange.ts';
 import { type FilesOptions, fileRoutes } from './files.ts';
 import { openApi } from './openapi.ts';
 import type { Probes } from './probes.ts';
@@ -44,7 +44,7 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
     if (isStopping()) c.env.outgoing.setHeader('connection', 'close');
     await next();
     const { headersSent, statusCode } = c.env.outgoing;
-    const isGone = exchange.signal.reason instanceof ClientGone;
+    const isGone = exchange.signal.reason instanceof ClientGone && !(c.error instanceof FileManagementError);
     const status = isGone ? CLIENT_CLOSED_REQUEST : headersSent ? statusCode : c.res.status;
     const { operationId, route, tool } = exchange;
     const line = {
@@ -55,8 +55,10 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
       status,
       ms: Math.round(performance.now() - started),
     };
-    const failure = c.error === undefined || isGone ? {} : failureOf(c.error, status, options.debug);
-    log[status >= 500 ? 'error' : open.has(route ?? '') ? 'debug' : 'info']({ ...line, ...failure }, 'request');
+    // Also a download that broke when its 200 was out.
+    const isOurs = status >= 500 || (c.error !== undefined && status < 400);
+    const failure = c.error === undefined || isGone ? {} : failureOf(causeOf(c.error, exchange), isOurs, options.debug);
+    log[isOurs ? 'error' : open.has(route ?? '') ? 'debug' : 'info']({ ...line, ...failure }, 'request');
   });
   app.use(async (c, next) => {
     if (!open.has(c.req.path)) {
@@ -87,16 +89,13 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
   });
   app.onError((error, c) => {
     const { outgoing } = c.env;
-    const { operationId, signal } = c.get('exchange');
+    const exchange = c.get('exchange');
     if (outgoing.headersSent) {
       // The bytes that are missing must not look like the end.
       outgoing.destroy();
       return RESPONSE_ALREADY_SENT;
     }
-    const { status, code, message, retryAfter } = refusalOf(
-      signal.reason instanceof FileManagementError ? signal.reason : error,
-      operationId,
-    );
+    const { status, code, message, retryAfter } = refusalOf(causeOf(error, exchange), exchange.operationId);
     if (retryAfter !== null) c.header('retry-after', String(retryAfter));
     if (status === 401) c.header('www-authenticate', 'Bearer realm="cutover"');
     return c.json({ code, message }, status as ContentfulStatusCode);
@@ -104,10 +103,13 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
   return app;
 }
 
+/** Where we have cut the request off, that is why it failed, whatever broke then. */
+const causeOf = (error: Error, { signal }: Exchange): Error => (signal.reason instanceof FileManagementError ? signal.reason : error);
+
 /** What the log says of a failure: of our own mistakes and of those behind us the message, of the caller's the code alone, for it may name a file. */
-function failureOf(error: Error, status: number, debug: boolean): object {
+function failureOf(error: Error, isOurs: boolean, debug: boolean): object {
   const code = error instanceof FileManagementError ? error.code : 'unexpected';
-  if (status < 500) return { code };
+  if (!isOurs) return { code };
   return { code, error: messageOf(error), ...(debug ? { stack: error.stack } : {}) };
 }
 
