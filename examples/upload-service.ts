@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connectFacade, createLegacySupabase, FileManagementError, FileNotFoundError, loadConfig, ValidationError } from '../src/index.ts';
+import { configuredLegacy, connectFacade, FileManagementError, FileNotFoundError, loadConfig, ValidationError } from '../src/index.ts';
 
 /**
  * An application's upload service, with the facade where it called its old uploader: `node examples/upload-service.ts [port]`.
@@ -14,12 +14,8 @@ import { connectFacade, createLegacySupabase, FileManagementError, FileNotFoundE
  */
 const TOOL = 'kimi';
 const config = loadConfig({ env: process.env, cwd: process.cwd() });
-const { url, secretKey } = config.supabase;
-if (url === null || secretKey === null) throw new Error('No Supabase is known: run `npx cutover up` in this folder');
-const legacy = createLegacySupabase({
-  ...{ url, secretKey, bucket: process.env.LEGACY_BUCKET ?? 'uploads' },
-  timeouts: { callMs: config.operations.toolMs, idleMs: config.files.idleTimeoutMs, minBytesPerSecond: config.files.minBytesPerSecond },
-});
+const legacy = configuredLegacy(config);
+if (legacy === null) throw new Error('No old upload path is known: set LEGACY_URL or LEGACY_BUCKET');
 const { facade, close } = await connectFacade(config, {
   legacy,
   stagingFolder: join(tmpdir(), 'cutover-staging'),

@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import http from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startCommand } from '../support/command.ts';
 import { type Running, runCutover } from '../support/cutover.ts';
 import { API_TOKEN, envBeside, type Served, startServe } from '../support/serve.ts';
@@ -27,8 +27,18 @@ afterAll(async () => {
 const ALL_UNIFIED = { ENABLE_SMART_HANDLER_MIGRATION: 'true', SMART_HANDLER_ROLLOUT_PERCENTAGE: '100' };
 const TOOL = 'smart_handler';
 const staging = () => join(cutover.folder, 'staging');
-const serve = (more: Record<string, string> = {}) =>
-  startServe(cutover, { ...ALL_UNIFIED, LEGACY_BUCKET: bucket, CUTOVER_STAGING_DIR: staging(), ...more });
+const running: Served[] = [];
+async function serve(more: Record<string, string> = {}): Promise<Served> {
+  const served = await startServe(cutover, { ...ALL_UNIFIED, LEGACY_BUCKET: bucket, CUTOVER_STAGING_DIR: staging(), ...more });
+  running.push(served);
+  return served;
+}
+afterEach(async () => {
+  for (const { child, ended } of running.splice(0)) {
+    child.kill('SIGKILL');
+    await ended;
+  }
+});
 async function stop({ child, ended }: Served): Promise<number | null> {
   child.kill('SIGTERM');
   return (await ended).code;
@@ -70,7 +80,7 @@ describe('cutover serve', { timeout: 60_000 }, () => {
     const path = `/files/${file.id}`;
     expect(await (await ask(`${path}/content?tool=${TOOL}&user=${user}`)).text()).toBe(text);
     expect(await (await ask(`/files?tool=${TOOL}&user=${user}`)).json()).toMatchObject({ files: [{ id: file.id }], next: 'l:' });
-    expect((await ask(`/files?tool=${TOOL}&user=${user}&after=u:nonsense`)).status).toBe(400);
+    expect((await ask(`/files?tool=${TOOL}&user=${user}&after=u:nonsense`)).status).toBe(422);
     expect((await ask(`${path}/content?tool=${TOOL}&user=bob`)).status).toBe(404);
     expect((await ask(`${path}?tool=${TOOL}&user=${user}`, { method: 'DELETE' })).status).toBe(204);
     expect((await ask(`${path}?tool=${TOOL}&user=${user}`)).status).toBe(404);
