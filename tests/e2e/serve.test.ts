@@ -113,6 +113,8 @@ describe('cutover serve', { timeout: 60_000 }, () => {
   test('finishes an upload that is under way when it is told to stop, and counts it', async () => {
     const served = await serve({ CUTOVER_SHUTDOWN_GRACE_SECONDS: '30' });
     const user = `late-${randomUUID()}`;
+    const counted = async () => (await cutover.stores.rollouts.evidence(TOOL, 0)).arms.unified?.operations ?? 0;
+    const before = await counted();
     const { answered, rest } = halfSent(served.url, 200_000, user);
     await expect.poll(() => leftIn(staging()), { timeout: 5000 }).toHaveLength(1);
     served.child.kill('SIGTERM');
@@ -123,6 +125,7 @@ describe('cutover serve', { timeout: 60_000 }, () => {
     expect(response.statusCode).toBe(201);
     response.resume();
     expect((await served.ended).code).toBe(0);
+    expect(await counted()).toBeGreaterThan(before);
     const held = await cutover.stores.ledger.listHeldBy(user, { after: null, limit: 10 });
     expect(held).toMatchObject([{ name: 'half.bin', sizeBytes: 200_000 }]);
     expect(readdirSync(staging())).toEqual([]);

@@ -39,14 +39,17 @@ export async function startServe(cutover: Running, more: Record<string, string> 
 
 /** A program that prints its address as its first line. */
 export async function startProgram(command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv) {
-  const child: ChildProcess = spawn(command, [...args], { cwd, env, stdio: ['ignore', 'pipe', 'inherit'] });
-  let said = '';
-  child.stdout?.on('data', (text: Buffer) => {
-    said += text;
-  });
-  await vi.waitFor(() => expect(said).toMatch(/^http\S+\n/), { timeout: 30_000 });
+  const child: ChildProcess = spawn(command, [...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const [out, errors] = [child.stdout, child.stderr].map((stream) => {
+    const heard = { text: '' };
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      heard.text += text;
+    });
+    return heard;
+  }) as [{ text: string }, { text: string }];
+  await vi.waitFor(() => expect(out.text, errors.text).toMatch(/^http\S+\n/), { timeout: 30_000 });
   return {
-    url: said.trim(),
+    url: out.text.trim(),
     async stop() {
       const ended = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGTERM');

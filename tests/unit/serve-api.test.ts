@@ -10,6 +10,7 @@ import type { FacadeOptions } from '../../src/facade/facade.ts';
 import type { ApiOptions } from '../../src/server/app.ts';
 import { memoryFacade, type RunningTestApi, startTestApi, TOKEN } from '../support/api.ts';
 import type { MemoryFileService } from '../support/memory-file-service.ts';
+import { canMountSmallDisk, mountSmallDisk } from '../support/small-disk.ts';
 
 /** The HTTP API over a facade in memory: what it takes, what it refuses and how, and what it leaves behind. */
 
@@ -182,6 +183,19 @@ describe('What a side fails at', () => {
   });
 });
 
+describe.skipIf(!canMountSmallDisk())('A disk that is full', () => {
+  test('is said plainly, with 507, and what was written of the upload is removed', async () => {
+    const disk = mountSmallDisk(1);
+    if (disk === null) throw new Error('it could be mounted a moment ago');
+    const large = 5 * 1024 * 1024;
+    await start({ maxFileBytes: large }, { maxFileBytes: large, spoolFolder: disk.path });
+    const told = await refusal(await upload('name=a.bin&tool=kimi', { body: Buffer.alloc(3 * 1024 * 1024) }));
+    expect(told).toEqual({ status: 507, code: 'insufficient_storage', message: expect.stringContaining(`no room left in ${disk.path}`) });
+    expect([legacy.uploads, readdirSync(disk.path)]).toEqual([[], []]);
+    disk.remove();
+  });
+});
+
 describe('Clients that stall', () => {
   test('while they send are cut off, and nothing is left', async () => {
     await start({ idleMs: 100 });
@@ -190,6 +204,26 @@ describe('Clients that stall', () => {
     await expect(answered).rejects.toThrow();
     await expect.poll(() => api.lines).toMatchObject([{ status: 408, code: 'body_timeout' }]);
     expect([legacy.uploads, readdirSync(spoolFolder)]).toEqual([[], []]);
+  });
+
+  test('while they read are cut off, and what they read is let go', async () => {
+    await start({ idleMs: 100 });
+    let isLetGo = false;
+    const endless = async function* () {
+      try {
+        for (;;) yield Buffer.alloc(1024 * 1024);
+      } finally {
+        isLetGo = true;
+      }
+    };
+    legacy.download = async () => ({ sizeBytes: 2 ** 40, mimeType: null, chunks: endless() });
+    const request = http.get(`${api.url}/files/x/content?tool=kimi`, { headers: { authorization: `Bearer ${TOKEN}` } });
+    request.on('error', () => undefined);
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    response.on('error', () => undefined).pause();
+    await expect.poll(() => isLetGo, { timeout: 5000 }).toBe(true);
+    await expect.poll(() => api.lines).toMatchObject([{ route: '/files/:id/content', code: 'body_timeout' }]);
+    request.destroy();
   });
 });
 
