@@ -74,7 +74,7 @@ export function announcedBy(query: URLSearchParams, headers: IncomingHttpHeaders
   const mimeType = mimeTypeOf(headers);
   const length = headers['content-length'];
   if (length === undefined && headers['transfer-encoding'] === undefined)
-    throw new RequestRefused(411, 'body_missing', 'There is no body: send the file as it, with content-length (0 for an empty one)');
+    throw new RequestRefused(411, 'body_missing', 'There is no body: send the file as the body, with content-length (0 for an empty one)');
   const sizeBytes = Number(length ?? 0);
   if (sizeBytes > maxFileBytes)
     throw new RequestRefused(

@@ -25,7 +25,7 @@ export interface RunningApi {
 export async function startApi(config: Config, { log, version }: { log: Logger; version: string }): Promise<RunningApi> {
   const { token, legacy } = required(config);
   const staging = stagingOf(config);
-  const work = await openWorkFolder(staging ?? join(tmpdir(), 'cutover'));
+  const work = await openWorkFolder(staging ?? join(tmpdir(), `cutover-${process.getuid?.() ?? 'serve'}`));
   const undo = [() => work.remove()];
   const cleanUp = async () => {
     for (const step of undo.toReversed()) await step();

@@ -1,6 +1,7 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { access, constants, mkdir, readdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { messageOf, ValidationError } from '../domain/errors.ts';
 import { identify, isRunning } from '../stack/process-identity.ts';
 
 /** Where a server keeps uploads that are under way. */
@@ -14,9 +15,20 @@ const PREFIX = 'cutover-serve';
 /**
  * A folder of this process alone below `base`. What a server of this machine left there when it was killed is removed: whoever waited
  * for those uploads was told that they failed.
+ * @throws ValidationError where there can be none
  */
 export async function openWorkFolder(base: string): Promise<WorkFolder> {
-  await mkdir(base, { recursive: true, mode: 0o700 });
+  await mkdir(base, { recursive: true, mode: 0o700 })
+    .then(() => access(base, constants.R_OK | constants.W_OK | constants.X_OK))
+    .catch((error: unknown) => {
+      throw new ValidationError(
+        `Uploads cannot be kept in ${base} meanwhile (${messageOf(error)}): set CUTOVER_STAGING_DIR to a folder of your own`,
+        {
+          code: 'folder_unusable',
+          cause: error,
+        },
+      );
+    });
   const own = identify(process.pid);
   const path = join(base, nameOf(process.pid, own?.started ?? ''));
   for (const entry of await readdir(base)) {

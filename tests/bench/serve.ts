@@ -28,28 +28,38 @@ export async function memoryOfServe(): Promise<void> {
       },
       ...{ CUTOVER_API_TOKEN: TOKEN, CUTOVER_API_PORT: '0', LEGACY_BUCKET: 'uploads', CUTOVER_LOG_LEVEL: 'warn' },
     };
-    await onStack(1, env, async ({ folder }) => {
+    await onStack(1, env, async ({ folder, stack }) => {
+      await makeBucket(stack.supabase, env.LEGACY_BUCKET);
       const { child, said, ended } = startCommand(['serve', '--json'], { cwd: folder, env: cleanEnv(folder, env) });
-      while (!said.stdout.includes('\n')) await Promise.race([once(child.stdout ?? child, 'data'), ended]);
-      const { url, pid } = JSON.parse(said.stdout) as { url: string; pid: number };
-      await upload(url, 8 * MIB);
-      resetPeak(pid);
-      const before = residentBytes(pid);
-      const started = performance.now();
-      const file = await upload(url, 1024 * MIB);
-      const uploadedAfter = (performance.now() - started) / 1000;
-      const peak = peakBytes(pid);
-      if (file.served_by !== side || file.fallback) throw new Error(`not served by ${side}: ${JSON.stringify(file)} ${said.stderr}`);
-      resetPeak(pid);
-      const bytes = await download(url, file.id);
-      if (bytes !== 1024 * MIB) throw new Error(`${bytes} bytes came back`);
-      console.log(
-        `serve: 1 GiB to ${side} in ${uploadedAfter.toFixed(1)} s: before ${mib(before)}, highest ${mib(peak)} (${mib(peak - before)} more); read back: highest ${mib(peakBytes(pid))}`,
-      );
-      child.kill('SIGTERM');
-      await ended;
+      try {
+        while (!said.stdout.includes('\n')) await Promise.race([once(child.stdout ?? child, 'data'), ended]);
+        const { url, pid } = JSON.parse(said.stdout) as { url: string; pid: number };
+        await upload(url, 8 * MIB);
+        resetPeak(pid);
+        const before = residentBytes(pid);
+        const started = performance.now();
+        const file = await upload(url, 1024 * MIB);
+        const uploadedAfter = (performance.now() - started) / 1000;
+        const peak = peakBytes(pid);
+        if (file.served_by !== side || file.fallback) throw new Error(`not served by ${side}: ${JSON.stringify(file)} ${said.stderr}`);
+        resetPeak(pid);
+        const bytes = await download(url, file.id);
+        if (bytes !== 1024 * MIB) throw new Error(`${bytes} bytes came back`);
+        console.log(
+          `serve: 1 GiB to ${side} in ${uploadedAfter.toFixed(1)} s: before ${mib(before)}, highest ${mib(peak)} (${mib(peak - before)} more); read back: highest ${mib(peakBytes(pid))}`,
+        );
+      } finally {
+        child.kill('SIGTERM');
+        await ended;
+      }
     });
   }
+}
+
+/** The old path keeps to a bucket that is there. */
+async function makeBucket({ url, secretKey }: { url: string; secretKey: string }, id: string): Promise<void> {
+  const headers = { apikey: secretKey, authorization: `Bearer ${secretKey}`, 'content-type': 'application/json' };
+  await fetch(`${url}/storage/v1/bucket`, { method: 'POST', headers, body: JSON.stringify({ id, name: id }) });
 }
 
 const headers = { authorization: `Bearer ${TOKEN}` };

@@ -178,6 +178,12 @@ describe('cutover serve does not start', { timeout: 60_000 }, () => {
     expect(readdirSync(staging())).toEqual([]);
     other.close();
   });
+  test('where uploads cannot be kept meanwhile', async () => {
+    const file = cutover.put('a-file', 'x');
+    expect(await refused({ LEGACY_BUCKET: bucket, CUTOVER_STAGING_DIR: file })).toMatch(
+      /cannot be kept in .*a-file.*set CUTOVER_STAGING_DIR/,
+    );
+  });
   test('on an address of another machine', async () => {
     expect(await refused({ LEGACY_BUCKET: bucket, CUTOVER_API_HOST: '192.0.2.1' })).toContain('192.0.2.1 is no address of this machine');
   });
