@@ -15,6 +15,7 @@ import { registerMigrate } from './migrate.ts';
 import { registerProviders } from './providers.ts';
 import { registerReady } from './ready.ts';
 import { registerRollout } from './rollout.ts';
+import { registerServe } from './serve.ts';
 import { registerShadow } from './shadow.ts';
 import { registerUp } from './up.ts';
 import { registerUpload } from './upload.ts';
@@ -44,6 +45,7 @@ export function createProgram(context: CommandContext, version: string, exit: (c
   registerUp(program, context, exit);
   registerDown(program, context, exit);
   registerWorker(program, context, exit);
+  registerServe(program, context, exit);
   registerMigrate(program, context, exit);
   registerUpload(program, context, exit);
   registerDownload(program, context);

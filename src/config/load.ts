@@ -12,6 +12,7 @@ import { ConfigError, type Problem } from './problem.ts';
 import { providersSchema } from './providers.ts';
 import { rolloutsSchema } from './rollouts.ts';
 import { logSchema, stackSchema, workerSchema } from './runtime.ts';
+import { serveSchema } from './serve.ts';
 import { infoOf, type SettingInfo } from './setting.ts';
 import { supabaseSchema } from './supabase.ts';
 import { temporalSchema } from './temporal.ts';
@@ -48,6 +49,7 @@ export function concerns({ env, cwd }: ConfigSource) {
     rollouts: rolloutsSchema(),
     operations: operationsSchema(),
     worker: workerSchema(),
+    serve: serveSchema(cwd),
     stack: stackSchema(cwd, { stateDir: resolve(cwd, '.cutover'), cacheDir: join(cache, 'cutover') }),
     log: logSchema(),
   };

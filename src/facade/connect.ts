@@ -21,7 +21,9 @@ export interface ConnectOptions {
    * A folder that the workers see under the same path, as they see the files whose paths are uploaded. Absent: they see neither, and
    * all bytes reach them by way of Supabase Storage.
    */
-  stagingFolder?: string;
+  stagingFolder?: string | undefined;
+  /** Where streams that can be read once are kept meanwhile; the system's folder for temporary files unless said. */
+  spoolFolder?: string | undefined;
   /** Where a tool's files go; `supabase` unless said. */
   providerOf?: (tool: string) => string;
   /** What goes wrong beside the caller's path: the ledger is away, unified failed and legacy answered. */
@@ -73,6 +75,7 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
     outcomes,
     fallback: migration.fallbackToLegacy,
     maxFileBytes: files.maxFileBytes,
+    spoolFolder: options.spoolFolder,
     knows: (id) => knownTo(stores.ledger, id),
     counterparts: createCounterparts({ legacy, manager, mirrors: stores.mirrors, ledger: stores.ledger }),
     afterwards: all(shadower, mirrorer.afterwards),

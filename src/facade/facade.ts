@@ -60,6 +60,8 @@ export interface FacadeOptions {
   /** Whether legacy answers where unified fails through no fault of the caller (ENABLE_FALLBACK_TO_LEGACY). */
   fallback: boolean;
   maxFileBytes: number;
+  /** Where streams that can be read once are kept meanwhile; the system's folder for temporary files unless said. */
+  spoolFolder?: string | undefined;
   /** Whose file an id is: reads follow the ledger, not the arm. */
   knows(id: string): Promise<boolean>;
   /**
@@ -115,7 +117,8 @@ export function createFacade(options: FacadeOptions) {
     const context = contextOf(caller);
     const { route, routing } = decide(context.tool, context.userId);
     const { step } = routing;
-    const { file, done } = await prepare(input, { maxFileBytes: options.maxFileBytes, signal: context.signal });
+    const { maxFileBytes, spoolFolder } = options;
+    const { file, done } = await prepare(input, { maxFileBytes, spoolFolder, signal: context.signal });
     const started = now();
     let following: Promise<void> | undefined;
     const over = (end: Pick<UploadDone, 'stored' | 'error' | 'servedBy' | 'fallback' | 'late'>): void => {

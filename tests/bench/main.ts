@@ -2,12 +2,14 @@ import { benchFacade } from './facade.ts';
 import { benchJudge } from './judge.ts';
 import { memoryOfAFile, memoryOfManyFiles } from './memory.ts';
 import { benchProviders } from './providers.ts';
+import { memoryOfServe } from './serve.ts';
 import { uploadRate } from './upload.ts';
 
-/** `npm run bench -- [upload|memory|files|providers|judge|facade]`: ours beside the alternative, in one run, on a stack of its own. Prints medians and ratios. */
+/** `npm run bench -- [upload|memory|serve|files|providers|judge|facade]`: ours beside the alternative, in one run, on a stack of its own. Prints medians and ratios. */
 const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
   upload: uploadRate,
   memory: memoryOfAFile,
+  serve: memoryOfServe,
   files: memoryOfManyFiles,
   providers: () => benchProviders(),
   judge: benchJudge,
