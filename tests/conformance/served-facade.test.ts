@@ -24,6 +24,7 @@ describeFileService('The facade behind HTTP, through durable workflows', async (
     state: {
       routing: () => ({ master: true, tool: true, stage: 'live', share: 100, step: 1 }),
       setting: () => undefined,
+      onChange: () => () => undefined,
       ready: async () => undefined,
       close: () => undefined,
     },

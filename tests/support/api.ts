@@ -58,6 +58,7 @@ export function memoryFacade(share: 0 | 100, more: Partial<FacadeOptions> = {}) 
     state: {
       routing: () => ({ master: true, tool: true, stage: 'live', share, step: 1 }),
       setting: () => undefined,
+      onChange: () => () => undefined,
       ready: async () => undefined,
       close: () => undefined,
     },
