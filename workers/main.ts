@@ -2,7 +2,7 @@ import { loadConfig, processSource } from '../src/config/index.ts';
 import { messageOf } from '../src/domain/errors.ts';
 import { exitCodeFor } from '../src/domain/exit-code.ts';
 import { createLogger } from '../src/observability/logger.ts';
-import { installRuntime } from './runtime.ts';
+import { prepareMetrics } from './metrics.ts';
 import { createWorker } from './worker.ts';
 
 /**
@@ -14,8 +14,9 @@ try {
   const config = loadConfig(processSource());
   log.level = config.log.level;
   for (const warning of config.warnings) log.warn(warning);
-  installRuntime(log);
-  const worker = await createWorker(config, log);
+  const endpoint = await prepareMetrics(config.metrics, log);
+  const worker = await createWorker(config, log, endpoint.metrics);
+  const served = await endpoint.serve(worker.health);
   let stopping = false;
   const stop = (why: string) => {
     if (stopping) return;
@@ -27,10 +28,12 @@ try {
   process.on('SIGINT', () => stop('SIGINT'));
   process.on('disconnect', () => stop('the parent is gone'));
   const running = worker.run();
-  log.info({ taskQueue: config.temporal.taskQueue, temporal: config.temporal.address }, 'ready');
-  process.send?.({ ready: true });
+  const shown = served === null ? {} : { metrics: `${served.url}/metrics` };
+  log.info({ taskQueue: config.temporal.taskQueue, temporal: config.temporal.address, ...shown }, 'ready');
+  process.send?.({ ready: true, ...shown });
   await running;
   await worker.close();
+  await served?.close();
   log.info('stopped');
 } catch (error) {
   log.fatal(messageOf(error));

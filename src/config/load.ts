@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { pairConnections } from './connections.ts';
 import { filesSchema } from './files.ts';
 import { type Found, find, type Layer, type Origin, readDotenv } from './layers.ts';
+import { metricsSchema } from './metrics.ts';
 import { migrationSchema } from './migration.ts';
 import { nearMisses } from './near-misses.ts';
 import { operationsSchema } from './operations.ts';
@@ -47,6 +48,7 @@ export function concerns({ env, cwd }: ConfigSource) {
     operations: operationsSchema(),
     worker: workerSchema(),
     stack: stackSchema(cwd, { stateDir: resolve(cwd, '.cutover'), cacheDir: join(cache, 'cutover') }),
+    metrics: metricsSchema(),
     log: logSchema(),
   };
 }

@@ -1,8 +1,9 @@
+import type { Logger } from 'pino';
 import { type CutoverClient, connectClient } from '../client/cutover-client.ts';
 import type { Config } from '../config/index.ts';
 import { createFileManager } from '../manager/file-manager.ts';
-import { connectStores } from '../manager/stores.ts';
-import { createFacade, type Facade } from './facade.ts';
+import { connectStores, type ProviderObserver } from '../manager/stores.ts';
+import { createFacade, type Facade, type Operation } from './facade.ts';
 import type { FileService } from './file-service.ts';
 import { recordOutcomes } from './outcome-recorder.ts';
 import { watchState } from './state-watcher.ts';
@@ -17,6 +18,16 @@ export interface ConnectOptions {
   providerOf?: (tool: string) => string;
   /** What goes wrong beside the caller's path: the ledger is away, unified failed and legacy answered. */
   onTrouble?: (error: unknown) => void;
+  /** Who counts: the metrics of `src/observability`. */
+  observer?: FacadeObserver;
+  /** Each operation of the new path logs by a child of it that carries the operation's id. */
+  log?: Logger;
+}
+
+export interface FacadeObserver extends ProviderObserver {
+  operation(operation: Operation): void;
+  outcomesDropped(): void;
+  deleted(provider: string, reason: 'requested'): void;
 }
 
 export interface ConnectedFacade {
@@ -27,9 +38,9 @@ export interface ConnectedFacade {
 
 /** The facade over the configuration's ledger, providers and Temporal, which is connected when the first upload needs it. */
 export async function connectFacade(config: Config, options: ConnectOptions): Promise<ConnectedFacade> {
-  const { legacy, stagingFolder, providerOf = () => 'supabase' } = options;
+  const { legacy, stagingFolder, providerOf = () => 'supabase', observer, log } = options;
   const trouble = options.onTrouble === undefined ? {} : { onTrouble: options.onTrouble };
-  const stores = connectStores(config);
+  const stores = connectStores(config, observer === undefined ? {} : { observer });
   let client: Promise<CutoverClient & { close(): Promise<void> }> | undefined;
   const uploads = () => {
     client ??= connectClient(config).catch((error: unknown) => {
@@ -39,9 +50,15 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
     });
     return client;
   };
-  const manager = createFileManager({ ...stores, uploads, smartHandler: config.providers.smartHandler });
+  const manager = createFileManager({
+    ...stores,
+    uploads,
+    smartHandler: config.providers.smartHandler,
+    onDeleted: (provider) => observer?.deleted(provider, 'requested'),
+    ...(log === undefined ? {} : { log }),
+  });
   const state = watchState({ ledger: stores.rollouts, defaults: config.migration, ...trouble });
-  const outcomes = recordOutcomes({ ledger: stores.rollouts, ...trouble });
+  const outcomes = recordOutcomes({ ledger: stores.rollouts, onDropped: () => observer?.outcomesDropped(), ...trouble });
   await state.ready();
   const facade = createFacade({
     legacy,
@@ -51,6 +68,7 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
     fallback: config.migration.fallbackToLegacy,
     maxFileBytes: config.files.maxFileBytes,
     knows: (id) => knownTo(stores.ledger, id),
+    onOperation: (operation) => observer?.operation(operation),
     ...trouble,
   });
   return {

@@ -49,8 +49,17 @@ export interface FacadeOptions {
    */
   afterwards?: (done: Done) => Promise<void>;
   onTrouble?: (error: unknown) => void;
+  /** Told of each side's work when it ends; returns at once and throws nothing. `fallback`: legacy answered where unified had failed. */
+  onOperation?: (operation: Operation) => void;
   now?: () => number;
   random?: () => number;
+}
+
+/** One side's part in an operation. `refused`: the caller's mistake, which says nothing about the side, as little as their abort does. */
+export interface Operation {
+  tool: string;
+  arm: Arm;
+  outcome: 'success' | 'failure' | 'fallback' | 'refused' | 'cancelled';
 }
 
 export type Facade = ReturnType<typeof createFacade>;
@@ -73,15 +82,25 @@ export function createFacade(options: FacadeOptions) {
   });
 
   /** One side's work, counted. A caller's mistake and a caller's abort say nothing about the side. */
-  async function counted<T>(arm: Arm, step: number, { tool, signal }: CallContext, work: () => Promise<T>): Promise<T> {
+  async function counted<T>(
+    arm: Arm,
+    step: number,
+    { tool, signal }: CallContext,
+    work: () => Promise<T>,
+    well: 'success' | 'fallback' = 'success',
+  ): Promise<T> {
     const started = now();
+    const ended = (outcome: Operation['outcome']) => options.onOperation?.({ tool, arm, outcome });
     const record = (code: string | null) => outcomes.record({ tool, arm, step, code, ms: now() - started, atMs: started });
     try {
       const result = await work();
       record(null);
+      ended(well);
       return result;
     } catch (error) {
-      if (!signal.aborted && !isCallersFault(error)) record(error instanceof FileManagementError ? error.code : 'unknown');
+      const outcome = signal.aborted ? 'cancelled' : isCallersFault(error) ? 'refused' : 'failure';
+      if (outcome === 'failure') record(error instanceof FileManagementError ? error.code : 'unknown');
+      ended(outcome);
       throw error;
     }
   }
@@ -124,7 +143,8 @@ export function createFacade(options: FacadeOptions) {
       if (!options.fallback || context.signal.aborted || isCallersFault(error)) throw error;
       options.onTrouble?.(error);
       // Counted there, too: legacy is still in use.
-      return { stored: await counted('legacy', step, context, () => work(legacy)), servedBy: 'legacy', fallback: true };
+      const stored = await counted('legacy', step, context, () => work(legacy), 'fallback');
+      return { stored, servedBy: 'legacy', fallback: true };
     }
   }
 

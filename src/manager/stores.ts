@@ -1,10 +1,11 @@
 import { ProviderUnavailableError } from '../domain/errors.ts';
-import { describeUse } from '../domain/quota.ts';
+import { describeUse, type QuotaUse } from '../domain/quota.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { RolloutLedger } from '../ledger/rollout-ledger.ts';
 import { createSupabaseLedger } from '../ledger/supabase-ledger.ts';
 import { createSupabaseRolloutLedger } from '../ledger/supabase-rollout-ledger.ts';
 import { type GuardedProvider, guarded } from '../providers/guard.ts';
+import type { Circuit } from '../providers/guard-circuit.ts';
 import { createRegistry, type ProviderRegistry } from '../providers/registry.ts';
 import { createStateReporter } from './state-reporter.ts';
 import { makeVendors, type VendorConfig } from './vendors.ts';
@@ -17,15 +18,23 @@ export interface Stores {
   providers: Pick<ProviderRegistry<GuardedProvider>, 'all' | 'unconfigured'>;
 }
 
+/** Who is told how providers are. Its functions return at once and throw nothing. */
+export interface ProviderObserver {
+  /** Told of each change, and of others in between. */
+  circuit(provider: string, state: Circuit): void;
+  quota(provider: string, uses: readonly QuotaUse[]): void;
+}
+
 export interface StoresOptions {
   /** What a person should hear of a provider: a quota that is nearly used up, an object too many that was deleted. */
   warn?: (message: string, details: Record<string, unknown>) => void;
   /** Whether circuits and last errors are told to the ledger: workers do, a command that ends at once does not. */
   reports?: boolean;
+  observer?: ProviderObserver;
 }
 
 /** The configuration's ledger and providers, each behind its guard. Opens no connection yet. */
-export function connectStores(config: VendorConfig, { warn = () => undefined, reports = false }: StoresOptions = {}): Stores {
+export function connectStores(config: VendorConfig, { warn = () => undefined, reports = false, observer }: StoresOptions = {}): Stores {
   const { supabase, files, operations, providers } = config;
   const { url, secretKey } = supabase;
   if (url === null || secretKey === null)
@@ -49,10 +58,15 @@ export function connectStores(config: VendorConfig, { warn = () => undefined, re
   }));
   for (const provider of made.providers) {
     const { name, account } = provider;
+    const report = reports ? createStateReporter(ledger, { provider: name, account }) : undefined;
     const guard = guarded(provider, {
       ...providers.breaker,
       onNearlyFull: (use) => warn(`the account at ${name} is nearly full: ${describeUse(use)}`, { provider: name, ...use }),
-      ...(reports ? { onChange: createStateReporter(ledger, { provider: name, account }) } : {}),
+      onCounted: (uses) => observer?.quota(name, uses),
+      onChange(status) {
+        report?.(status);
+        observer?.circuit(name, status.circuit);
+      },
     });
     guards.set(name, guard);
   }
