@@ -122,7 +122,9 @@ describe('The endpoint of a worker', { timeout: 60_000 }, () => {
   test('counts a transfer that is under way, and then not any more', async () => {
     proxy.inject(({ method }) => method === 'POST', { kind: 'trickle-answer', everyMs: 5 });
     const sending = upload('slow.txt', randomBytes(3000), { provider: 'kimi' });
-    await expect.poll(async () => (await shown()).sum('file_active_uploads', { provider: 'kimi' }), { timeout: 20_000, interval: 20 }).toBe(1);
+    await expect
+      .poll(async () => (await shown()).sum('file_active_uploads', { provider: 'kimi' }), { timeout: 20_000, interval: 20 })
+      .toBe(1);
     await sending;
     expect((await shown()).sum('file_active_uploads', { provider: 'kimi' })).toBe(0);
   });
