@@ -1,4 +1,4 @@
-import { loadConfig, processSource } from '../src/config/index.ts';
+import { loadConfig, processSource, secretValues } from '../src/config/index.ts';
 import { messageOf } from '../src/domain/errors.ts';
 import { exitCodeFor } from '../src/domain/exit-code.ts';
 import { createLogger } from '../src/observability/logger.ts';
@@ -9,9 +9,14 @@ import { createWorker } from './worker.ts';
  * The worker process. Tells its parent `{ ready: true }`; on SIGTERM, SIGINT or the parent's death it takes no more tasks, lets
  * the running ones finish within the grace, and ends. The exit code is that of the command line: it could not start, or broke.
  */
-const log = createLogger('worker', 'info');
+const source = processSource();
+const log = createLogger('worker', 'info', {
+  terminal: process.stderr.isTTY === true,
+  color: (source.env.NO_COLOR ?? '') === '',
+  secrets: secretValues(source),
+});
 try {
-  const config = loadConfig(processSource());
+  const config = loadConfig(source);
   log.level = config.log.level;
   for (const warning of config.warnings) log.warn(warning);
   const endpoint = await prepareMetrics(config.metrics, log);

@@ -17,6 +17,7 @@ import { openSource } from '../src/sources/open.ts';
 import { ensureSearchAttributes } from '../src/stack/search-attributes.ts';
 import { providerQueue, SEARCH_ATTRIBUTES } from '../workflows/contract.ts';
 import { workflowBundle } from './bundle.ts';
+import { loggedActivity } from './log-attributes.ts';
 import { showRollouts } from './metrics.ts';
 
 export interface RunningWorker {
@@ -74,6 +75,7 @@ export async function createWorker(config: Config, log: Logger, metrics: Metrics
     connection,
     namespace: config.temporal.namespace,
     activities,
+    interceptors: { activity: [loggedActivity] },
     shutdownGraceTime: config.worker.shutdownGraceMs,
     maxConcurrentActivityTaskExecutions: config.worker.maxConcurrentActivities,
     // FACTS: details of a heartbeat stay fresh, and a signal does not wait for a worker that is gone.

@@ -114,7 +114,8 @@ export function loadConfig(source: ConfigSource): Config {
   });
 }
 
-function readLayers({ env, cwd }: ConfigSource, problems: Problem[]): Layer[] {
+/** The strongest last. What cannot be read is a problem, and empty. */
+export function readLayers({ env, cwd }: ConfigSource, problems: Problem[]): Layer[] {
   const dotenv = (origin: Origin, path: string): Layer => {
     try {
       return { origin, where: path, values: readDotenv(path) };
