@@ -1,5 +1,5 @@
 import type { ActivityInterceptors } from '@temporalio/worker';
-import { workAttributes } from '../src/domain/log-attributes.ts';
+import { workAttributes } from '../src/domain/work-attributes.ts';
 
 /** What the SDK and we log within an activity carries whose work it is, beside the ids of Temporal that the SDK adds. One for each activity. */
 export function loggedActivity(): ActivityInterceptors {

@@ -2,6 +2,7 @@ import { loadConfig, processSource, secretValues } from '../src/config/index.ts'
 import { messageOf } from '../src/domain/errors.ts';
 import { exitCodeFor } from '../src/domain/exit-code.ts';
 import { createLogger } from '../src/observability/logger.ts';
+import { connectTracing } from '../src/observability/tracing.ts';
 import { prepareMetrics } from './metrics.ts';
 import { createWorker } from './worker.ts';
 
@@ -19,8 +20,9 @@ try {
   const config = loadConfig(source);
   log.level = config.log.level;
   for (const warning of config.warnings) log.warn(warning);
+  const tracing = await connectTracing({ env: source.env, service: 'cutover-worker', warn: (message) => log.warn(message) });
   const endpoint = await prepareMetrics(config.metrics, log);
-  const worker = await createWorker(config, log, endpoint.metrics);
+  const worker = await createWorker(config, log, { metrics: endpoint.metrics, tracing });
   const served = await endpoint.serve(worker.health);
   let stopping = false;
   const stop = (why: string) => {
@@ -39,6 +41,7 @@ try {
   await running;
   await worker.close();
   await served?.close();
+  await tracing.close();
   log.info('stopped');
 } catch (error) {
   log.fatal(messageOf(error));

@@ -7,6 +7,7 @@ import { connectionOptions, connectTemporal } from '../src/client/connect.ts';
 import { uploadsPerSecond } from '../src/client/settings.ts';
 import type { Config } from '../src/config/index.ts';
 import { messageOf } from '../src/domain/errors.ts';
+import { NO_TRACING, type Tracing } from '../src/domain/tracing.ts';
 import { createHashCache } from '../src/manager/hash-cache.ts';
 import { connectStores } from '../src/manager/stores.ts';
 import { observedSteps } from '../src/manager/upload-observer.ts';
@@ -19,6 +20,7 @@ import { providerQueue, SEARCH_ATTRIBUTES } from '../workflows/contract.ts';
 import { workflowBundle } from './bundle.ts';
 import { loggedActivity } from './log-attributes.ts';
 import { showRollouts } from './metrics.ts';
+import { tracedActivity, traceSinks } from './traced-activity.ts';
 
 export interface RunningWorker {
   /** Until it was told to stop and has stopped. */
@@ -30,6 +32,12 @@ export interface RunningWorker {
   close(): Promise<void>;
 }
 
+/** Who counts, and who follows. */
+export interface Watching {
+  metrics: Metrics;
+  tracing: Tracing;
+}
+
 /** Hashes to remember, some hundred bytes each. */
 const HASHES = 10_000;
 
@@ -38,11 +46,13 @@ const HASHES = 10_000;
  * Beside the worker of the task queue there is one for each provider's queue. A rate of it is shared by all workers; without one it
  * is served all the same, because uploads that were started while there was a rate still wait in it.
  */
-export async function createWorker(config: Config, log: Logger, metrics: Metrics = createMetrics(config.metrics)): Promise<RunningWorker> {
+export async function createWorker(config: Config, log: Logger, watching: Partial<Watching> = {}): Promise<RunningWorker> {
+  const { metrics = createMetrics(config.metrics), tracing = NO_TRACING } = watching;
   const { ledger, rollouts, provider, providers } = connectStores(config, {
     reports: true,
     warn: (message, details) => log.warn(details, message),
     observer: metrics,
+    tracing,
   });
   metrics.expectProviders(providers.all().map(({ name }) => name));
   showRollouts(metrics, rollouts, log);
@@ -75,7 +85,8 @@ export async function createWorker(config: Config, log: Logger, metrics: Metrics
     connection,
     namespace: config.temporal.namespace,
     activities,
-    interceptors: { activity: [loggedActivity] },
+    interceptors: { activity: [loggedActivity, tracedActivity(tracing)] },
+    sinks: traceSinks(tracing),
     shutdownGraceTime: config.worker.shutdownGraceMs,
     maxConcurrentActivityTaskExecutions: config.worker.maxConcurrentActivities,
     // FACTS: details of a heartbeat stay fresh, and a signal does not wait for a worker that is gone.

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { type CutoverClient, connectClient } from '../client/cutover-client.ts';
 import type { Config } from '../config/index.ts';
+import type { Tracing } from '../domain/tracing.ts';
 import { createFileManager } from '../manager/file-manager.ts';
 import { connectStores, type ProviderObserver } from '../manager/stores.ts';
 import { createFacade, type Facade, type Operation } from './facade.ts';
@@ -22,6 +23,8 @@ export interface ConnectOptions {
   observer?: FacadeObserver;
   /** Each operation of the new path logs by a child of it that carries the operation's id. */
   log?: Logger;
+  /** Each operation is a span, or begins a trace: see `connectTracing`. */
+  tracing?: Tracing;
 }
 
 export interface FacadeObserver extends ProviderObserver {
@@ -38,12 +41,12 @@ export interface ConnectedFacade {
 
 /** The facade over the configuration's ledger, providers and Temporal, which is connected when the first upload needs it. */
 export async function connectFacade(config: Config, options: ConnectOptions): Promise<ConnectedFacade> {
-  const { legacy, stagingFolder, providerOf = () => 'supabase', observer, log } = options;
+  const { legacy, stagingFolder, providerOf = () => 'supabase', observer, log, tracing } = options;
   const trouble = options.onTrouble === undefined ? {} : { onTrouble: options.onTrouble };
-  const stores = connectStores(config, observer === undefined ? {} : { observer });
+  const stores = connectStores(config, { ...(observer === undefined ? {} : { observer }), ...(tracing === undefined ? {} : { tracing }) });
   let client: Promise<CutoverClient & { close(): Promise<void> }> | undefined;
   const uploads = () => {
-    client ??= connectClient(config).catch((error: unknown) => {
+    client ??= connectClient(config, tracing).catch((error: unknown) => {
       // Temporal may be there for the next upload.
       client = undefined;
       throw error;
@@ -69,6 +72,7 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
     maxFileBytes: config.files.maxFileBytes,
     knows: (id) => knownTo(stores.ledger, id),
     onOperation: (operation) => observer?.operation(operation),
+    ...(tracing === undefined ? {} : { tracing }),
     ...trouble,
   });
   return {

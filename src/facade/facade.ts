@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { type Bucketer, createBucketer, flagKey } from '../domain/bucketing.ts';
 import { FileManagementError, FileNotFoundError, ValidationError } from '../domain/errors.ts';
 import { type Arm, type Route, routeOf } from '../domain/routing.ts';
+import { NO_TRACING, type Tracing } from '../domain/tracing.ts';
+import { spanAttributes } from '../domain/work-attributes.ts';
 import type { CallContext, FileDownload, FilePage, FileService, StoredFile, UploadFile } from './file-service.ts';
 import { type FacadeInput, prepare } from './inputs.ts';
 import type { OutcomeRecorder } from './outcome-recorder.ts';
@@ -51,6 +53,8 @@ export interface FacadeOptions {
   onTrouble?: (error: unknown) => void;
   /** Told of each side's work when it ends; returns at once and throws nothing. `fallback`: legacy answered where unified had failed. */
   onOperation?: (operation: Operation) => void;
+  /** Each operation is a span, with one below it for each side that works. */
+  tracing?: Tracing;
   now?: () => number;
   random?: () => number;
 }
@@ -67,7 +71,7 @@ export type Facade = ReturnType<typeof createFacade>;
 /** What an application calls where it called its old uploader. */
 export function createFacade(options: FacadeOptions) {
   const { legacy, unified, state, outcomes, knows } = options;
-  const { now = Date.now, random = Math.random } = options;
+  const { now = Date.now, random = Math.random, tracing = NO_TRACING } = options;
   const bucketers = new Map<string, Bucketer>();
   const bucketerOf = (tool: string): Bucketer => {
     const known = bucketers.get(tool);
@@ -93,7 +97,7 @@ export function createFacade(options: FacadeOptions) {
     const ended = (outcome: Operation['outcome']) => options.onOperation?.({ tool, arm, outcome });
     const record = (code: string | null) => outcomes.record({ tool, arm, step, code, ms: now() - started, atMs: started });
     try {
-      const result = await work();
+      const result = await tracing.span(`${arm} upload`, {}, work);
       record(null);
       ended(well);
       return result;
@@ -105,8 +109,7 @@ export function createFacade(options: FacadeOptions) {
     }
   }
 
-  async function upload(input: FacadeInput, caller: Caller): Promise<FacadeFile> {
-    const context = contextOf(caller);
+  async function upload(input: FacadeInput, context: CallContext): Promise<FacadeFile> {
     const { step, ...routing } = state.routing(context.tool);
     const route = routeOf(routing, context.userId, bucketerOf(context.tool), random);
     const { file, done } = await prepare(input, { maxFileBytes: options.maxFileBytes, signal: context.signal });
@@ -153,13 +156,21 @@ export function createFacade(options: FacadeOptions) {
     return (await knows(id)) ? unified : legacy;
   }
 
+  const spanned = <T>(operation: string, { tool, operationId }: CallContext, work: () => Promise<T>): Promise<T> =>
+    tracing.span(`facade ${operation}`, { begins: true, attributes: spanAttributes({ tool, operationId }) }, work);
+
   return {
-    upload,
+    upload(input: FacadeInput, caller: Caller): Promise<FacadeFile> {
+      const context = contextOf(caller);
+      return spanned('upload', context, () => upload(input, context));
+    },
     async download(id: string, caller: Caller): Promise<FileDownload> {
-      return await (await ownerOf(id)).download(id, contextOf(caller));
+      const context = contextOf(caller);
+      return await spanned('download', context, async () => await (await ownerOf(id)).download(id, context));
     },
     async delete(id: string, caller: Caller): Promise<boolean> {
-      return await (await ownerOf(id)).delete(id, contextOf(caller));
+      const context = contextOf(caller);
+      return await spanned('delete', context, async () => await (await ownerOf(id)).delete(id, context));
     },
     async info(id: string, caller: Caller): Promise<StoredFile | null> {
       return await (await ownerOf(id)).info(id, contextOf(caller));

@@ -1,5 +1,6 @@
 import { ProviderUnavailableError } from '../domain/errors.ts';
 import { describeUse, type QuotaUse } from '../domain/quota.ts';
+import type { Tracing } from '../domain/tracing.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { RolloutLedger } from '../ledger/rollout-ledger.ts';
 import { createSupabaseLedger } from '../ledger/supabase-ledger.ts';
@@ -7,6 +8,7 @@ import { createSupabaseRolloutLedger } from '../ledger/supabase-rollout-ledger.t
 import { type GuardedProvider, guarded } from '../providers/guard.ts';
 import type { Circuit } from '../providers/guard-circuit.ts';
 import { createRegistry, type ProviderRegistry } from '../providers/registry.ts';
+import { traced } from '../providers/traced.ts';
 import { createStateReporter } from './state-reporter.ts';
 import { makeVendors, type VendorConfig } from './vendors.ts';
 
@@ -31,10 +33,15 @@ export interface StoresOptions {
   /** Whether circuits and last errors are told to the ledger: workers do, a command that ends at once does not. */
   reports?: boolean;
   observer?: ProviderObserver;
+  /** Each call of a provider is a span of the trace that it is made in. */
+  tracing?: Tracing;
 }
 
 /** The configuration's ledger and providers, each behind its guard. Opens no connection yet. */
-export function connectStores(config: VendorConfig, { warn = () => undefined, reports = false, observer }: StoresOptions = {}): Stores {
+export function connectStores(
+  config: VendorConfig,
+  { warn = () => undefined, reports = false, observer, tracing }: StoresOptions = {},
+): Stores {
   const { supabase, files, operations, providers } = config;
   const { url, secretKey } = supabase;
   if (url === null || secretKey === null)
@@ -59,7 +66,7 @@ export function connectStores(config: VendorConfig, { warn = () => undefined, re
   for (const provider of made.providers) {
     const { name, account } = provider;
     const report = reports ? createStateReporter(ledger, { provider: name, account }) : undefined;
-    const guard = guarded(provider, {
+    const guard = guarded(tracing === undefined ? provider : traced(provider, tracing), {
       ...providers.breaker,
       onNearlyFull: (use) => warn(`the account at ${name} is nearly full: ${describeUse(use)}`, { provider: name, ...use }),
       onCounted: (uses) => observer?.quota(name, uses),

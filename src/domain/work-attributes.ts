@@ -21,3 +21,9 @@ export function workAttributes(input: unknown): WorkAttributes {
     ...(text(migrationId) ? { migrationId } : {}),
   };
 }
+
+/** The same as attributes of a span, whose names have dots and no capitals. */
+export function spanAttributes(work: WorkAttributes): Record<string, string> {
+  const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return Object.fromEntries(Object.entries(work).map(([name, value]) => [`cutover.${snake(name)}`, value]));
+}
