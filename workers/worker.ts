@@ -9,6 +9,7 @@ import type { Config } from '../src/config/index.ts';
 import { messageOf } from '../src/domain/errors.ts';
 import { NO_TRACING, type Tracing } from '../src/domain/tracing.ts';
 import { createHashCache } from '../src/manager/hash-cache.ts';
+import { showRollouts } from '../src/manager/show-rollouts.ts';
 import { connectStores } from '../src/manager/stores.ts';
 import { observedSteps } from '../src/manager/upload-observer.ts';
 import { createUploadSteps } from '../src/manager/upload-steps.ts';
@@ -19,7 +20,6 @@ import { ensureSearchAttributes } from '../src/stack/search-attributes.ts';
 import { providerQueue, SEARCH_ATTRIBUTES } from '../workflows/contract.ts';
 import { workflowBundle } from './bundle.ts';
 import { loggedActivity } from './log-attributes.ts';
-import { showRollouts } from './metrics.ts';
 import { tracedActivity, traceSinks } from './traced-activity.ts';
 
 export interface RunningWorker {
@@ -55,7 +55,7 @@ export async function createWorker(config: Config, log: Logger, watching: Partia
     tracing,
   });
   metrics.expectProviders(providers.all().map(({ name }) => name));
-  showRollouts(metrics, rollouts, log);
+  showRollouts(metrics, rollouts, (message) => log.warn(message));
   const client: Client = await connectTemporal(config.temporal);
   await registerSearchAttributes(client, config, log);
   const connection = await NativeConnection.connect(await connectionOptions(config.temporal));

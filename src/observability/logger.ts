@@ -15,7 +15,7 @@ export interface LoggerOptions {
 const SECRET_FIELDS = ['authorization', 'cookie', 'password', 'apiKey', 'apikey', 'secretKey', 'secretAccessKey', 'sessionToken', 'token'];
 
 /** Of every line, and the same on all of them: a person at a terminal knows. */
-const KNOWN_ON_A_TERMINAL = 'service,pid,sdkComponent,namespace,taskQueue,runId,activityId,isLocal,timestampNanos,target';
+const KNOWN_ON_A_TERMINAL = 'service,pid,sdkComponent,namespace,runId,activityId,isLocal,timestampNanos,target';
 
 /** JSON lines on stderr, so that stdout stays free for data. `service` tells processes apart. No secret is in them. */
 export function createLogger(
