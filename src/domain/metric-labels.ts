@@ -27,5 +27,4 @@ export function boundedLabel(limit: number): (value: string) => string {
 }
 
 /** Why something is deleted, in words of ours: what a person gave as the reason is kept in the ledger, and is no label. */
-export const DELETION_REASONS = ['requested', 'expired', 'orphaned', 'quota', 'surplus'] as const;
-export type DeletionReason = (typeof DELETION_REASONS)[number];
+export type DeletionReason = 'requested' | 'expired' | 'orphaned' | 'quota' | 'surplus';
