@@ -30,6 +30,7 @@ import {
 import type { Config } from '../config/index.ts';
 import { type ErrorJson, errorFromJson, FileManagementError, FileNotFoundError, messageOf, ValidationError } from '../domain/errors.ts';
 import type { MigrationState } from '../domain/migration.ts';
+import type { Tracing } from '../domain/tracing.ts';
 import type { UploadOrder } from '../domain/upload-order.ts';
 import { connectTemporal, unreachable } from './connect.ts';
 import { createMirrorClient } from './mirror-client.ts';
@@ -54,8 +55,8 @@ export function newMigrationId(now: Date): string {
 /** Starts workflows, sends signals and reads state: the only place that knows ids and start policies. */
 export type CutoverClient = Awaited<ReturnType<typeof connectClient>>;
 
-export async function connectClient(config: Config) {
-  const client = await connectTemporal(config.temporal);
+export async function connectClient(config: Config, tracing?: Tracing) {
+  const client = await connectTemporal(config.temporal, tracing);
   const closed = new AbortController();
   setMaxListeners(0, closed.signal);
   return {

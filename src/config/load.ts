@@ -5,6 +5,7 @@ import { pairConnections } from './connections.ts';
 import { filesSchema } from './files.ts';
 import { type Found, find, type Layer, type Origin, readDotenv } from './layers.ts';
 import { legacySchema } from './legacy.ts';
+import { metricsSchema } from './metrics.ts';
 import { migrationSchema } from './migration.ts';
 import { nearMisses } from './near-misses.ts';
 import { operationsSchema } from './operations.ts';
@@ -51,6 +52,7 @@ export function concerns({ env, cwd }: ConfigSource) {
     worker: workerSchema(),
     serve: serveSchema(cwd),
     stack: stackSchema(cwd, { stateDir: resolve(cwd, '.cutover'), cacheDir: join(cache, 'cutover') }),
+    metrics: metricsSchema(),
     log: logSchema(),
   };
 }
@@ -116,7 +118,8 @@ export function loadConfig(source: ConfigSource): Config {
   });
 }
 
-function readLayers({ env, cwd }: ConfigSource, problems: Problem[]): Layer[] {
+/** The strongest last. What cannot be read is a problem, and empty. */
+export function readLayers({ env, cwd }: ConfigSource, problems: Problem[]): Layer[] {
   const dotenv = (origin: Origin, path: string): Layer => {
     try {
       return { origin, where: path, values: readDotenv(path) };

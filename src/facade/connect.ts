@@ -1,10 +1,12 @@
+import type { Logger } from 'pino';
 import { type CutoverClient, connectClient } from '../client/cutover-client.ts';
 import type { Config } from '../config/index.ts';
+import type { Tracing } from '../domain/tracing.ts';
 import { createFileManager } from '../manager/file-manager.ts';
-import { connectStores, type Stores } from '../manager/stores.ts';
+import { connectStores, type ProviderObserver, type Stores } from '../manager/stores.ts';
 import { createStagingStore, type StagingStore } from '../providers/supabase-staging.ts';
 import { createCounterparts } from './counterparts.ts';
-import { createFacade, type Facade, type FacadeOptions } from './facade.ts';
+import { createFacade, type Facade, type FacadeOptions, type Operation } from './facade.ts';
 import type { FileService } from './file-service.ts';
 import { createMirrorer } from './mirrorer.ts';
 import { createOpenFeatureProvider } from './openfeature.ts';
@@ -28,6 +30,18 @@ export interface ConnectOptions {
   providerOf?: (tool: string) => string;
   /** What goes wrong beside the caller's path: the ledger is away, unified failed and legacy answered. */
   onTrouble?: (error: unknown) => void;
+  /** Who counts: the metrics of `src/observability`. */
+  observer?: FacadeObserver;
+  /** Each operation of the new path logs by a child of it that carries the operation's id. */
+  log?: Logger;
+  /** Each operation is a span, or begins a trace: see `connectTracing`. */
+  tracing?: Tracing;
+}
+
+export interface FacadeObserver extends ProviderObserver {
+  operation(operation: Operation): void;
+  outcomesDropped(): void;
+  deleted(provider: string, reason: 'requested'): void;
 }
 
 export interface ConnectedFacade {
@@ -40,13 +54,13 @@ export interface ConnectedFacade {
 
 /** The facade over the configuration's ledger, providers and Temporal, which is connected when the first upload needs it. */
 export async function connectFacade(config: Config, options: ConnectOptions): Promise<ConnectedFacade> {
-  const { legacy, stagingFolder, providerOf = () => 'supabase' } = options;
+  const { legacy, stagingFolder, providerOf = () => 'supabase', observer, log, tracing } = options;
   const { files, migration } = config;
   const trouble = options.onTrouble === undefined ? {} : { onTrouble: options.onTrouble };
-  const stores = connectStores(config);
+  const stores = connectStores(config, { ...(observer === undefined ? {} : { observer }), ...(tracing === undefined ? {} : { tracing }) });
   let client: Promise<CutoverClient & { close(): Promise<void> }> | undefined;
   const uploads = () => {
-    client ??= connectClient(config).catch((error: unknown) => {
+    client ??= connectClient(config, tracing).catch((error: unknown) => {
       // Temporal may be there for the next upload.
       client = undefined;
       throw error;
@@ -54,9 +68,15 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
     return client;
   };
   const storage = storageStaging(stagingStore(config, stores));
-  const manager = createFileManager({ ...stores, uploads, smartHandler: config.providers.smartHandler });
+  const manager = createFileManager({
+    ...stores,
+    uploads,
+    smartHandler: config.providers.smartHandler,
+    onDeleted: (provider) => observer?.deleted(provider, 'requested'),
+    ...(log === undefined ? {} : { log }),
+  });
   const state = watchState({ ledger: stores.rollouts, defaults: migration, ...trouble });
-  const outcomes = recordOutcomes({ ledger: stores.rollouts, ...trouble });
+  const outcomes = recordOutcomes({ ledger: stores.rollouts, onDropped: () => observer?.outcomesDropped(), ...trouble });
   const mirrorer = createMirrorer({
     ...{ client: uploads, mirrors: stores.mirrors, legacy, staging: stagingStore(config, stores), providerOf, outcomes, ...trouble },
   });
@@ -79,6 +99,8 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
     knows: (id) => knownTo(stores.ledger, id),
     counterparts: createCounterparts({ legacy, manager, mirrors: stores.mirrors, ledger: stores.ledger }),
     afterwards: all(shadower, mirrorer.afterwards),
+    onOperation: (operation) => observer?.operation(operation),
+    ...(tracing === undefined ? {} : { tracing }),
     ...trouble,
   });
   return {

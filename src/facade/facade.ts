@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { FileManagementError, FileNotFoundError, ValidationError } from '../domain/errors.ts';
 import type { Arm, Route } from '../domain/routing.ts';
+import { NO_TRACING, type Tracing } from '../domain/tracing.ts';
+import { spanAttributes } from '../domain/work-attributes.ts';
 import { type Counterpart, type Counterparts, readOrElse } from './counterparts.ts';
 import { createDecider } from './decide.ts';
 import type { CallContext, FileDownload, FilePage, FileService, StoredFile, UploadFile } from './file-service.ts';
@@ -72,8 +74,19 @@ export interface FacadeOptions {
   /** Files that both sides have: the other one helps where a read fails, and lists them once. Absent: there are none. */
   counterparts?: Counterparts;
   onTrouble?: (error: unknown) => void;
+  /** Told of each side's work when it ends; returns at once and throws nothing. `fallback`: legacy answered where unified had failed. */
+  onOperation?: (operation: Operation) => void;
+  /** Each operation is a span, with one below it for each side that works. */
+  tracing?: Tracing;
   now?: () => number;
   random?: () => number;
+}
+
+/** One side's part in an operation. `refused`: the caller's mistake, which says nothing about the side, as little as their abort does. */
+export interface Operation {
+  tool: string;
+  arm: Arm;
+  outcome: 'success' | 'failure' | 'fallback' | 'refused' | 'cancelled';
 }
 
 export type Facade = ReturnType<typeof createFacade>;
@@ -81,7 +94,7 @@ export type Facade = ReturnType<typeof createFacade>;
 /** What an application calls where it called its old uploader. */
 export function createFacade(options: FacadeOptions) {
   const { legacy, unified, state, outcomes, knows } = options;
-  const { now = Date.now, random = Math.random } = options;
+  const { now = Date.now, random = Math.random, tracing = NO_TRACING } = options;
   const decide = createDecider(state, random);
   const contextOf = ({ tool, userId = null, purpose = 'storage', operationId = randomUUID(), signal }: Caller): CallContext => ({
     ...{ tool, userId, purpose, operationId },
@@ -89,15 +102,25 @@ export function createFacade(options: FacadeOptions) {
   });
 
   /** One side's work, counted. A caller's mistake and a caller's abort say nothing about the side. */
-  async function counted<T>(arm: Arm, step: number, { tool, signal }: CallContext, work: () => Promise<T>): Promise<T> {
+  async function counted<T>(
+    arm: Arm,
+    step: number,
+    { tool, signal }: CallContext,
+    work: () => Promise<T>,
+    well: 'success' | 'fallback' = 'success',
+  ): Promise<T> {
     const started = now();
+    const ended = (outcome: Operation['outcome']) => options.onOperation?.({ tool, arm, outcome });
     const record = (code: string | null) => outcomes.record({ tool, arm, step, code, ms: now() - started, atMs: started });
     try {
-      const result = await work();
+      const result = await tracing.span(`${arm} upload`, {}, work);
       record(null);
+      ended(well);
       return result;
     } catch (error) {
-      if (!signal.aborted && !isCallersFault(error)) record(error instanceof FileManagementError ? error.code : 'unknown');
+      const outcome = signal.aborted ? 'cancelled' : isCallersFault(error) ? 'refused' : 'failure';
+      if (outcome === 'failure') record(error instanceof FileManagementError ? error.code : 'unknown');
+      ended(outcome);
       throw error;
     }
   }
@@ -113,8 +136,7 @@ export function createFacade(options: FacadeOptions) {
   const isFollowed = ({ route, servedBy, stored, fallback, late }: UploadDone): boolean =>
     (route.compares && servedBy === 'legacy' && !fallback) || (route.writesBoth && stored !== null) || late !== null;
 
-  async function upload(input: FacadeInput, caller: Caller): Promise<FacadeFile> {
-    const context = contextOf(caller);
+  async function upload(input: FacadeInput, context: CallContext): Promise<FacadeFile> {
     const { route, routing } = decide(context.tool, context.userId);
     const { step } = routing;
     const { maxFileBytes, spoolFolder } = options;
@@ -153,7 +175,8 @@ export function createFacade(options: FacadeOptions) {
     context: CallContext,
     work: (side: FileService) => Promise<StoredFile>,
   ): Promise<Answered> {
-    const by = async (side: Arm) => await counted(side, step, context, () => work(side === 'legacy' ? legacy : unified));
+    const by = async (side: Arm, well?: 'fallback') =>
+      await counted(side, step, context, () => work(side === 'legacy' ? legacy : unified), well);
     if (arm === 'legacy') return { stored: await by('legacy'), servedBy: 'legacy', fallback: false, late: null };
     try {
       return { stored: await by('unified'), servedBy: 'unified', fallback: false, late: null };
@@ -162,7 +185,7 @@ export function createFacade(options: FacadeOptions) {
       options.onTrouble?.(error);
       const late = error instanceof StillRunningError ? error.late : null;
       // Counted there, too: legacy is still in use.
-      return { stored: await by('legacy'), servedBy: 'legacy', fallback: true, late };
+      return { stored: await by('legacy', 'fallback'), servedBy: 'legacy', fallback: true, late };
     }
   }
 
@@ -182,25 +205,31 @@ export function createFacade(options: FacadeOptions) {
     return await readOrElse(() => read(owner), counterpart, instead, context.signal);
   }
 
+  async function remove(id: string, context: CallContext): Promise<boolean> {
+    const side = await ownerOf(id);
+    const deleted = await side.delete(id, context);
+    const { route, routing } = decide(context.tool, context.userId);
+    const { step } = routing;
+    if (deleted) void follow({ operation: 'delete', route, step, context, id, servedBy: side === unified ? 'unified' : 'legacy' });
+    return deleted;
+  }
+
+  const spanned = <T>(operation: string, { tool, operationId }: CallContext, work: () => Promise<T>): Promise<T> =>
+    tracing.span(`facade ${operation}`, { begins: true, attributes: spanAttributes({ tool, operationId }) }, work);
+
   return {
-    upload,
+    upload(input: FacadeInput, caller: Caller): Promise<FacadeFile> {
+      const context = contextOf(caller);
+      return spanned('upload', context, () => upload(input, context));
+    },
     async download(id: string, caller: Caller): Promise<FileDownload> {
       const context = contextOf(caller);
-      return await reading(
-        id,
-        context,
-        (side) => side.download(id, context),
-        (counterpart) => counterpart.download(),
-      );
+      const through = (side: FileService) => side.download(id, context);
+      return await spanned('download', context, () => reading(id, context, through, (counterpart) => counterpart.download()));
     },
     async delete(id: string, caller: Caller): Promise<boolean> {
       const context = contextOf(caller);
-      const side = await ownerOf(id);
-      const deleted = await side.delete(id, context);
-      const { route, routing } = decide(context.tool, context.userId);
-      const { step } = routing;
-      if (deleted) void follow({ operation: 'delete', route, step, context, id, servedBy: side === unified ? 'unified' : 'legacy' });
-      return deleted;
+      return await spanned('delete', context, () => remove(id, context));
     },
     async info(id: string, caller: Caller): Promise<StoredFile | null> {
       const context = contextOf(caller);

@@ -8,6 +8,8 @@ export interface DeleteDependencies {
   ledger: Ledger;
   /** Throws ProviderNotFoundError. */
   provider: (name: string) => Provider;
+  /** Told of each copy that was marked as deleted. */
+  onDeleted?: (provider: string) => void;
 }
 
 export interface Deleted {
@@ -32,9 +34,10 @@ export async function deleteFile(
   file: FileRecord,
   which: readonly string[] | 'all',
   { reason, purge, signal }: { reason: string; purge: boolean; signal: AbortSignal },
-  { ledger, provider }: DeleteDependencies,
+  { ledger, provider, onDeleted }: DeleteDependencies,
 ): Promise<Deleted> {
-  const held = (await ledger.copies(file.id)).filter((copy) => copy.legalHold && copy.purgedAt === null);
+  const before = await ledger.copies(file.id);
+  const held = before.filter((copy) => copy.legalHold && copy.purgedAt === null);
   if (held.length > 0)
     throw new DeleteError(`The file ${file.id} is on legal hold: release it first`, { code: 'legal_hold', provider: held[0]?.provider });
   const references = await ledger.references(file.id);
@@ -50,6 +53,8 @@ export async function deleteFile(
   const heldBy = references.filter((reference) => !given.includes(reference));
   if (heldBy.length > 0) return { references: given.length, copies: 0, purged: 0, heldBy };
   const copies = await ledger.softDelete(file.id, reason, { unreferencedOnly: true });
+  const marked = before.filter((copy) => copy.status === 'completed' && copy.deletedAt === null);
+  for (const copy of copies > 0 ? marked : []) onDeleted?.(copy.provider);
   const purged = purge ? await purgeCopies(file, signal, { ledger, provider }) : 0;
   return { references: given.length, copies, purged, heldBy };
 }

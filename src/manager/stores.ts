@@ -1,5 +1,6 @@
 import { ProviderUnavailableError } from '../domain/errors.ts';
-import { describeUse } from '../domain/quota.ts';
+import { describeUse, type QuotaUse } from '../domain/quota.ts';
+import type { Tracing } from '../domain/tracing.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { MirrorLedger } from '../ledger/mirror-ledger.ts';
 import type { RolloutLedger } from '../ledger/rollout-ledger.ts';
@@ -9,7 +10,9 @@ import { createSupabaseMirrorLedger } from '../ledger/supabase-mirror-ledger.ts'
 import { createSupabaseRolloutLedger } from '../ledger/supabase-rollout-ledger.ts';
 import { createSupabaseShadowLedger } from '../ledger/supabase-shadow-ledger.ts';
 import { type GuardedProvider, guarded } from '../providers/guard.ts';
+import type { Circuit } from '../providers/guard-circuit.ts';
 import { createRegistry, type ProviderRegistry } from '../providers/registry.ts';
+import { traced } from '../providers/traced.ts';
 import { createStateReporter } from './state-reporter.ts';
 import { makeVendors, type VendorConfig } from './vendors.ts';
 
@@ -23,15 +26,28 @@ export interface Stores {
   providers: Pick<ProviderRegistry<GuardedProvider>, 'all' | 'unconfigured'>;
 }
 
+/** Who is told how providers are. Its functions return at once and throw nothing. */
+export interface ProviderObserver {
+  /** Told of each change, and of others in between. */
+  circuit(provider: string, state: Circuit): void;
+  quota(provider: string, uses: readonly QuotaUse[]): void;
+}
+
 export interface StoresOptions {
   /** What a person should hear of a provider: a quota that is nearly used up, an object too many that was deleted. */
   warn?: (message: string, details: Record<string, unknown>) => void;
   /** Whether circuits and last errors are told to the ledger: workers do, a command that ends at once does not. */
   reports?: boolean;
+  observer?: ProviderObserver;
+  /** Each call of a provider is a span of the trace that it is made in. */
+  tracing?: Tracing;
 }
 
 /** The configuration's ledger and providers, each behind its guard. Opens no connection yet. */
-export function connectStores(config: VendorConfig, { warn = () => undefined, reports = false }: StoresOptions = {}): Stores {
+export function connectStores(
+  config: VendorConfig,
+  { warn = () => undefined, reports = false, observer, tracing }: StoresOptions = {},
+): Stores {
   const { supabase, files, operations, providers } = config;
   const { url, secretKey } = supabase;
   if (url === null || secretKey === null)
@@ -55,10 +71,15 @@ export function connectStores(config: VendorConfig, { warn = () => undefined, re
   }));
   for (const provider of made.providers) {
     const { name, account } = provider;
-    const guard = guarded(provider, {
+    const report = reports ? createStateReporter(ledger, { provider: name, account }) : undefined;
+    const guard = guarded(tracing === undefined ? provider : traced(provider, tracing), {
       ...providers.breaker,
       onNearlyFull: (use) => warn(`the account at ${name} is nearly full: ${describeUse(use)}`, { provider: name, ...use }),
-      ...(reports ? { onChange: createStateReporter(ledger, { provider: name, account }) } : {}),
+      onCounted: (uses) => observer?.quota(name, uses),
+      onChange(status) {
+        report?.(status);
+        observer?.circuit(name, status.circuit);
+      },
     });
     guards.set(name, guard);
   }

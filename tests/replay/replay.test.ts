@@ -12,6 +12,7 @@ const load = (name: string) => JSON.parse(readFileSync(join(folder, name), 'utf8
 const bundle = async (path: string): Promise<WorkflowBundle> =>
   await bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL(path, import.meta.url)),
+    workflowInterceptorModules: [fileURLToPath(new URL('../../workflows/trace-interceptors.ts', import.meta.url))],
     logger: temporalLogger(createLogger('replay', 'error')),
   });
 
