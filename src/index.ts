@@ -1,11 +1,12 @@
 /** What a program imports: the manager of files, the client that starts and steers workflows, the stores behind them, types and errors. */
 export { type CutoverClient, connectClient, type NewMigration, type NewUpload, newMigrationId } from './client/cutover-client.ts';
-export { type Config, ConfigError, loadConfig } from './config/index.ts';
+export { type Config, ConfigError, getStatus, loadConfig, Status } from './config/index.ts';
 export { USES, type Use } from './domain/capabilities.ts';
 export * from './domain/errors.ts';
 export type { Considered } from './domain/handling.ts';
 export type { MigrationState, MigrationTotals } from './domain/migration.ts';
 export * from './domain/models.ts';
+export { MODEL_KINDS, type ModelKind, type TimeLimits, timeLimitsFor } from './domain/time-limits.ts';
 export { type ConnectedFacade, connectFacade } from './facade/connect.ts';
 export type { Caller, Facade, FacadeFile } from './facade/facade.ts';
 export type { CallContext, FileDownload, FilePage, FileService, StoredFile, UploadFile } from './facade/file-service.ts';
