@@ -304,7 +304,7 @@ export function dashboard() {
   };
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url))
+if (import.meta.main)
   writeFileSync(
     fileURLToPath(new URL('../observability/grafana/dashboards/cutover.json', import.meta.url)),
     `${JSON.stringify(dashboard(), null, 2)}\n`,
