@@ -82,6 +82,7 @@ export async function createWorker(config: Config, log: Logger, watching: Partia
     ...{ ledger, rollouts, shadow, mirrors, provider, client },
     source: (from) => openSource(from, provider),
     onRolloutDecided: metrics.rolloutDecided,
+    onCompared: metrics.compared,
   });
   const shared: Omit<WorkerOptions, 'taskQueue'> = {
     connection,

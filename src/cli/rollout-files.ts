@@ -1,12 +1,12 @@
 import { extname, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { settingsOfTool } from '../config/index.ts';
 import { ValidationError } from '../domain/errors.ts';
 import { countOf, formatBytes, printable } from '../domain/format.ts';
 import { csvRecord } from '../domain/report-format.ts';
 import type { MirrorLedger, UnifiedFile } from '../ledger/mirror-ledger.ts';
 import type { CommandContext } from './context.ts';
 import { UsageError } from './errors.ts';
-import { knownTool } from './rollout-stage.ts';
 import { checkWritable, writeWholeFile } from './whole-file.ts';
 
 interface FilesOptions {
@@ -32,7 +32,7 @@ export function registerFiles(rollout: Command, context: CommandContext): void {
     .option('--report <file>', 'write a line for each file to a .csv or .jsonl file')
     .option('--json', 'print a JSON document for each')
     .action(async (tool: string, { all, missing = false, report, json }: FilesOptions) => {
-      knownTool(tool);
+      settingsOfTool(context.config().migration, tool);
       const target = report === undefined ? null : resolve(context.source.cwd, report);
       if (target !== null && json === true) throw new UsageError('--report writes a file and --json prints: leave one of them out');
       if (target !== null) await checkReport(target);

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { rehomeWorkflowId } from '../../workflows/contract.ts';
+import { settingsOfTool } from '../config/index.ts';
 import { countOf, formatBytes, formatDuration, printable } from '../domain/format.ts';
 import { type RehomeState, rehomed } from '../domain/rehome.ts';
 import type { CommandContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { verifyOption, wholeNumber } from './options.ts';
-import { knownTool } from './rollout-stage.ts';
 
 export interface RehomeOptions {
   all?: boolean;
@@ -47,7 +47,7 @@ export function registerRehome(rollout: Command, context: CommandContext, exit: 
       .option('--reason <text>', 'why, for those who look at it later')
       .option('--json', 'print one JSON document')
       .action(async (tool: string, { reason, json }: { reason?: string; json?: boolean }) => {
-        knownTool(tool);
+        settingsOfTool(context.config().migration, tool);
         const client = await context.services().client();
         const why = reason === undefined ? {} : { reason };
         if (name === 'pause') await client.pauseRehome(tool, why);
@@ -59,9 +59,9 @@ export function registerRehome(rollout: Command, context: CommandContext, exit: 
 }
 
 /** @returns the exit code */
-export async function runRehome(context: CommandContext, given: string, options: RehomeOptions): Promise<number> {
+export async function runRehome(context: CommandContext, tool: string, options: RehomeOptions): Promise<number> {
   const { output, signal } = context;
-  const tool = knownTool(given);
+  settingsOfTool(context.config().migration, tool);
   const client = await context.services().client();
   if (options.attach !== true) {
     const since = options.all === true ? null : ((await (await context.services().stores()).rollouts.rollout(tool))?.startedAt ?? null);

@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
-import { TOOLS } from '../config/index.ts';
+import { settingsOfTool } from '../config/index.ts';
 import { ValidationError } from '../domain/errors.ts';
 import { formatDuration } from '../domain/format.ts';
 import { STAGES, type Stage } from '../domain/routing.ts';
@@ -19,7 +19,6 @@ interface StageOptions {
 }
 
 const DAY_MS = 86_400_000;
-type KnownTool = (typeof TOOLS)[number];
 
 /** `rollout stage`. */
 export function registerStage(rollout: Command, context: CommandContext): void {
@@ -35,27 +34,19 @@ export function registerStage(rollout: Command, context: CommandContext): void {
     .option('--reason <text>', 'why, for the audit')
     .option('--json', 'print one JSON document')
     .action(async (tool: string, to: Stage | undefined, options: StageOptions) => {
-      const known = knownTool(tool);
-      const deps = await dependencies(context, known);
+      const deps = await dependencies(context, tool);
       const rules = rulesOf(context, options);
       if (to === undefined) {
         if (options.force === true) throw new UsageError('--force moves a tool: say to which stage');
-        return await show(context, await readStage(known, rules, deps), options);
+        return await show(context, await readStage(tool, rules, deps), options);
       }
       if (options.force === true && options.reason === undefined) throw new UsageError('--force needs --reason: the audit asks for it');
-      const request = { tool: known, to, rules, force: options.force ?? false, by: userInfo().username, reason: options.reason ?? null };
+      const request = { tool, to, rules, force: options.force ?? false, by: userInfo().username, reason: options.reason ?? null };
       const record = await moveStage(request, deps);
       if (options.json === true) return await output.json(record);
       await output.data(`${tool}: ${words(record.stage)}`);
       output.message(`Facades follow within 5 s. What comes next needs: npx cutover rollout stage ${tool}`);
     });
-}
-
-/** @throws ValidationError `unknown_tool` */
-export function knownTool(tool: string): KnownTool {
-  const known = TOOLS.find((each) => each === tool);
-  if (known !== undefined) return known;
-  throw new ValidationError(`There is no tool ${JSON.stringify(tool)}; there are: ${TOOLS.join(', ')}`, { code: 'unknown_tool' });
 }
 
 function stageNamed(text: string): Stage {
@@ -66,9 +57,10 @@ function stageNamed(text: string): Stage {
   });
 }
 
-async function dependencies(context: CommandContext, tool: KnownTool): Promise<StageDependencies> {
+/** @throws ValidationError `unknown_tool` */
+async function dependencies(context: CommandContext, tool: string): Promise<StageDependencies> {
   const { migration } = context.config();
-  const own = migration.tools[tool];
+  const own = settingsOfTool(migration, tool);
   const { rollouts, mirrors, ledger } = await context.services().stores();
   return {
     ...{ rollouts, mirrors, ledger, now: context.now },

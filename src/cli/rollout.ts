@@ -46,7 +46,7 @@ export function registerRollout(program: Command, context: CommandContext, exit:
     rollout
       .command(name)
       .description(description)
-      .argument('<tool>', 'kimi, smart_handler or supabase')
+      .argument('<tool>', 'kimi, smart_handler, supabase, or one of CUTOVER_TOOLS')
       .option('--json', 'print one JSON document');
   const why = ['--reason <text>', 'why, for the audit'] as const;
   const ledger = async () => (await context.services().stores()).rollouts;

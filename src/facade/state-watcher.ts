@@ -1,4 +1,4 @@
-import type { Tool } from '../config/index.ts';
+import type { Tool, ToolSettings } from '../config/index.ts';
 import type { Routing } from '../domain/routing.ts';
 import type { FacadeState, RolloutLedger } from '../ledger/rollout-ledger.ts';
 
@@ -7,7 +7,7 @@ const POLL_MS = 2_000;
 
 export interface RoutingDefaults {
   enabled: boolean;
-  tools: Readonly<Record<Tool, { enabled: boolean; share: number }>>;
+  tools: Readonly<Record<Tool, Pick<ToolSettings, 'enabled' | 'share'>>>;
 }
 
 export interface StateWatcher {
@@ -42,7 +42,7 @@ export function watchState({ ledger, defaults, onTrouble, pollMs = POLL_MS }: Wa
   const tools = Object.keys(defaults.tools);
 
   function routingOf(tool: string): Routing & { step: number } {
-    const own = defaults.tools[tool as Tool];
+    const own = defaults.tools[tool];
     const switches = { master: defaults.enabled, tool: own?.enabled ?? false };
     const rollout = known?.get(tool);
     if (rollout !== undefined) return { ...switches, stage: rollout.stage, share: rollout.share, step: rollout.epoch };

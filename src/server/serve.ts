@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { type Config, ConfigError, type Problem } from '../config/index.ts';
 import { messageOf } from '../domain/errors.ts';
+import { NO_TRACING, type Tracing } from '../domain/tracing.ts';
 import { configuredLegacy } from '../facade/configured-legacy.ts';
 import { connectFacade } from '../facade/connect.ts';
+import { createMetrics } from '../observability/metrics.ts';
+import { serveMetrics } from '../observability/metrics-server.ts';
 import { createApi } from './app.ts';
 import { type Listening, listen } from './listen.ts';
 import { createProbes } from './probes.ts';
@@ -18,11 +21,17 @@ export interface RunningApi {
   stop(): Promise<number>;
 }
 
+export interface ApiSettings {
+  log: Logger;
+  version: string;
+  tracing?: Tracing;
+}
+
 /**
- * The facade of the configuration over HTTP.
+ * The facade of the configuration over HTTP, and its metrics where the configuration has a port for them.
  * @throws ConfigError naming all that must be set; ValidationError where the address cannot be listened on
  */
-export async function startApi(config: Config, { log, version }: { log: Logger; version: string }): Promise<RunningApi> {
+export async function startApi(config: Config, { log, version, tracing = NO_TRACING }: ApiSettings): Promise<RunningApi> {
   const { token, legacy } = required(config);
   const staging = stagingOf(config);
   const work = await openWorkFolder(staging ?? join(tmpdir(), `cutover-${process.getuid?.() ?? 'serve'}`));
@@ -33,8 +42,9 @@ export async function startApi(config: Config, { log, version }: { log: Logger; 
   let stopping = false;
   let listening: Listening;
   try {
+    const metrics = createMetrics(config.metrics);
     const { facade, close } = await connectFacade(config, {
-      legacy,
+      ...{ legacy, observer: metrics, tracing, log },
       spoolFolder: join(work.path, 'spool'),
       stagingFolder: staging === null ? undefined : join(work.path, 'staging'),
       onTrouble: (error) => log.warn({ error: messageOf(error) }, 'trouble beside a request'),
@@ -47,6 +57,13 @@ export async function startApi(config: Config, { log, version }: { log: Logger; 
       ...{ facade, token, version, probes, log, debug: config.log.debug, isStopping: () => stopping },
       ...{ tools: Object.keys(migration.tools), maxFileBytes: files.maxFileBytes, idleMs: files.idleTimeoutMs },
     });
+    const { port, address } = config.metrics;
+    if (port !== null) {
+      const health = async () => ({ ok: !stopping, parts: { api: stopping ? 'stopping' : 'ok' } });
+      const shown = await serveMetrics({ address, port, metrics: () => metrics.text(), health });
+      undo.push(() => shown.close());
+      log.info({ metrics: `${shown.url}/metrics` }, 'metrics are served');
+    }
     listening = await listen(app.fetch, config.serve);
   } catch (error) {
     await cleanUp();
