@@ -9,6 +9,7 @@ import { nearMisses } from './near-misses.ts';
 import { operationsSchema } from './operations.ts';
 import { ConfigError, type Problem } from './problem.ts';
 import { providersSchema } from './providers.ts';
+import { retentionSchema } from './retention.ts';
 import { rolloutsSchema } from './rollouts.ts';
 import { logSchema, stackSchema, workerSchema } from './runtime.ts';
 import { infoOf, type SettingInfo } from './setting.ts';
@@ -41,6 +42,7 @@ export function concerns({ env, cwd }: ConfigSource) {
     temporal: temporalSchema(cwd),
     supabase: supabaseSchema(),
     files: filesSchema(),
+    retention: retentionSchema(),
     providers: providersSchema(),
     migration: migrationSchema(),
     rollouts: rolloutsSchema(),

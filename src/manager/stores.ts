@@ -1,8 +1,10 @@
 import { ProviderUnavailableError } from '../domain/errors.ts';
 import { describeUse } from '../domain/quota.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { RetentionLedger } from '../ledger/retention-ledger.ts';
 import type { RolloutLedger } from '../ledger/rollout-ledger.ts';
 import { createSupabaseLedger } from '../ledger/supabase-ledger.ts';
+import { createSupabaseRetentionLedger } from '../ledger/supabase-retention-ledger.ts';
 import { createSupabaseRolloutLedger } from '../ledger/supabase-rollout-ledger.ts';
 import { type GuardedProvider, guarded } from '../providers/guard.ts';
 import { createRegistry, type ProviderRegistry } from '../providers/registry.ts';
@@ -12,6 +14,7 @@ import { makeVendors, type VendorConfig } from './vendors.ts';
 export interface Stores {
   ledger: Ledger;
   rollouts: RolloutLedger;
+  retention: RetentionLedger;
   /** Throws ProviderNotFoundError. */
   provider: (name: string) => GuardedProvider;
   providers: Pick<ProviderRegistry<GuardedProvider>, 'all' | 'unconfigured'>;
@@ -57,5 +60,11 @@ export function connectStores(config: VendorConfig, { warn = () => undefined, re
     guards.set(name, guard);
   }
   const registry = createRegistry([...guards.values()], made.unconfigured);
-  return { ledger, rollouts: createSupabaseRolloutLedger(dataApi), provider: registry.get, providers: registry };
+  return {
+    ledger,
+    rollouts: createSupabaseRolloutLedger(dataApi),
+    retention: createSupabaseRetentionLedger(dataApi),
+    provider: registry.get,
+    providers: registry,
+  };
 }
