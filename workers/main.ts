@@ -3,6 +3,7 @@ import { messageOf } from '../src/domain/errors.ts';
 import { exitCodeFor } from '../src/domain/exit-code.ts';
 import { createLogger } from '../src/observability/logger.ts';
 import { installRuntime } from './runtime.ts';
+import { keepSchedules } from './schedules.ts';
 import { createWorker } from './worker.ts';
 
 /**
@@ -16,6 +17,7 @@ try {
   for (const warning of config.warnings) log.warn(warning);
   installRuntime(log);
   const worker = await createWorker(config, log);
+  await keepSchedules(config, log);
   let stopping = false;
   const stop = (why: string) => {
     if (stopping) return;

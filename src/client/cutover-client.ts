@@ -32,6 +32,7 @@ import { type ErrorJson, errorFromJson, FileManagementError, FileNotFoundError, 
 import type { MigrationState } from '../domain/migration.ts';
 import type { UploadOrder } from '../domain/upload-order.ts';
 import { connectTemporal, unreachable } from './connect.ts';
+import { createRetentionClient } from './retention-client.ts';
 import { createRolloutClient } from './rollout-client.ts';
 import { uploadSettings } from './settings.ts';
 
@@ -66,7 +67,7 @@ export async function connectClient(config: Config) {
   };
 }
 
-export type ClientConfig = Pick<Config, 'temporal' | 'files' | 'operations' | 'providers' | 'migration' | 'rollouts'>;
+export type ClientConfig = Pick<Config, 'temporal' | 'files' | 'operations' | 'providers' | 'migration' | 'rollouts' | 'retention'>;
 
 /** @param closed ends the calls that are under way when it aborts */
 export function createClient(client: Client, config: ClientConfig, closed?: AbortSignal) {
@@ -89,6 +90,7 @@ export function createClient(client: Client, config: ClientConfig, closed?: Abor
   };
 
   return {
+    ...createRetentionClient(client, config, asked),
     ...createRolloutClient(client, config, asked),
 
     /** The same idempotency key while it runs is the same upload. */

@@ -176,3 +176,10 @@ export function describeSweep({ dryRun, status, phase, counts, notes, reason, pa
     ...notes.map((note) => `- note: ${note}`),
   ].join('\n\n');
 }
+
+/** A sweep may begin late and take its time: for this part of the interval it is not missed. */
+const PATIENCE = 0.25;
+
+/** Sweeps that should have come to their end since the last one that did. */
+export const sweepsMissed = (lastSuccessMs: number, nowMs: number, intervalMs: number): number =>
+  Math.max(0, Math.floor((nowMs - lastSuccessMs) / intervalMs - PATIENCE));
