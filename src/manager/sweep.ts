@@ -157,6 +157,8 @@ async function purge(copy: BegunPurge, provider: Provider): Promise<PurgeResult>
   // A delete that has begun is ended, whoever stops: each call of a provider has its own time.
   const { signal } = new AbortController();
   try {
+    // The object of a copy without an id is looked for in its own account: in another bucket its key may be that of a live copy.
+    if (copy.providerFileId === null && copy.account !== provider.account) return { copyId, outcome: 'skipped', code: 'other_account' };
     const id = copy.providerFileId ?? (await leftBehind(copy, provider, signal));
     if (id !== null) await provider.delete(id, signal);
     return { copyId, outcome: 'done', code: null };

@@ -125,7 +125,7 @@ begin
       v_outcome := 'left';
     elsif v_outcome = 'failed' and not public.fail_purge(v_result.copy_id, p_owner, v_result.code) then
       v_outcome := 'left';
-    elsif v_outcome = 'left' then
+    elsif v_outcome in ('left', 'skipped') then
       update public.provider_file_uploads set lease_owner = null, lease_expires_at = null
       where id = v_result.copy_id and lease_owner = p_owner and purged_at is null;
     end if;
@@ -140,7 +140,7 @@ begin
   return v_count;
 end $$;
 comment on function public.end_purges is
-  'How purges ended: complete_purge, fail_purge, or (left) giving the right to it back; planned and skipped are only recorded. How many.';
+  'How purges ended: complete_purge, fail_purge, or (left, skipped) giving the right to it back; planned is only recorded. How many.';
 
 revoke execute on function public.due_purges, public.sweep_reason, public.record_purge, public.begin_purges, public.end_purges
   from public, anon, authenticated;
