@@ -67,11 +67,8 @@ export async function keepSweepSchedule(
 
 function isAsWanted({ spec, action, policies, state }: ScheduleDescription, wanted: Wanted): boolean {
   const { intervals = [], calendars = [], skip = [], jitter, startAt, endAt, timezone } = spec;
-  const others = [
-    ...calendars,
-    ...skip,
-    ...[jitter, startAt, endAt, timezone].filter((value) => value !== undefined && value !== 'UTC' && value !== 0),
-  ];
+  // What nobody has set comes back as nothing, 0 or an empty text.
+  const others = [...calendars, ...skip, ...[jitter, startAt, endAt, timezone].filter(Boolean)];
   return (
     others.length === 0 &&
     isDeepStrictEqual(
