@@ -1,15 +1,17 @@
 import { benchJudge } from './judge.ts';
 import { memoryOfAFile, memoryOfManyFiles } from './memory.ts';
 import { benchProviders } from './providers.ts';
+import { benchSweep } from './sweep.ts';
 import { uploadRate } from './upload.ts';
 
-/** `npm run bench -- [upload|memory|files|providers|judge]`: ours beside the alternative, in one run, on a stack of its own. Prints medians and ratios. */
+/** `npm run bench -- [upload|memory|files|providers|judge|sweep]`: ours beside the alternative, in one run, on a stack of its own. Prints medians and ratios. */
 const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
   upload: uploadRate,
   memory: memoryOfAFile,
   files: memoryOfManyFiles,
   providers: () => benchProviders(),
   judge: benchJudge,
+  sweep: benchSweep,
 };
 const [name, ...args] = process.argv.slice(2);
 if (name !== undefined && BENCHES[name] === undefined) {

@@ -1,5 +1,6 @@
 import { sleep } from '@temporalio/workflow';
 import { migrate as goodMigrate } from '../../workflows/migrate.ts';
+import { retentionSweep as goodSweep } from '../../workflows/retention-sweep.ts';
 import { rollout as goodRollout } from '../../workflows/rollout.ts';
 import { upload as goodUpload } from '../../workflows/upload.ts';
 
@@ -18,3 +19,10 @@ export async function rollout(...args: Parameters<typeof goodRollout>) {
   await sleep('1 second');
   return await goodRollout(...args);
 }
+
+async function retentionSweep(...args: Parameters<typeof goodSweep>) {
+  await sleep('1 second');
+  return await goodSweep(...args);
+}
+
+export { retentionSweep as 'retention-sweep' };
