@@ -113,10 +113,12 @@ export async function retentionSweep(input: SweepInput): Promise<SweepProgress> 
   if (cancelled) stop('cancelled in Temporal');
   const status = ending !== null && !cancelled ? 'failed' : stopping ? 'stopped' : 'completed';
   const reason = status === 'failed' ? (ending as TemporalFailure).message : progress.reason;
+  const begun = progress.phase !== 'beginning';
   show({ phase: 'recording' });
   await CancellationScope.nonCancellable(async () => {
     try {
-      show({ counts: await ledger.endSweep(of, { status, reason, notes: progress.notes }) });
+      // What has not begun is not in the ledger.
+      if (begun) show({ counts: await ledger.endSweep(of, { status, reason, notes: progress.notes }) });
     } catch (error) {
       // A sweep that failed because of the ledger cannot tell it so; the one after it does.
       if (ending === null) throw toWorkflowFailure(fromFailure(error));

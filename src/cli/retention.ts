@@ -93,7 +93,11 @@ async function runSweep(context: CommandContext, { dryRun = false, includeReview
     return EXIT.interrupted;
   }
   const { retention } = await context.services().stores();
-  const run = await runOf(retention, ended.runId);
+  const run = await runOf(retention, ended);
+  if (run === null) {
+    output.message('It was stopped before it had begun.');
+    return EXIT.failed;
+  }
   if (dryRun) await listItems(context, retention, run, json === true);
   if (json === true) await output.json({ ...run, url });
   else await printTotals(output, run);
@@ -115,7 +119,7 @@ async function follow(
     const ended = await Promise.race([result, sleep(POLL_MS, null, { signal }).catch(() => null)]);
     if (ended !== null) return ended;
     if (signal.aborted) return null;
-    const progress = await Promise.race([client.sweepProgress(workflowId).catch(() => null), sleep(SILENCE_MS, null)]);
+    const progress = await Promise.race([client.sweepProgress(workflowId).catch(() => null), sleep(SILENCE_MS, null, { ref: false })]);
     if (progress !== null) heardAt = now();
     else if (now() - heardAt > SILENCE_MS) {
       heardAt = Number.POSITIVE_INFINITY;
@@ -131,9 +135,11 @@ async function follow(
   }
 }
 
-async function runOf(retention: RetentionLedger, runId: string): Promise<SweepRun> {
+/** Null where it was stopped so early that there is nothing to tell. */
+async function runOf(retention: RetentionLedger, { runId, status }: SweepProgress): Promise<SweepRun | null> {
   const run = (await retention.sweeps(RECENT)).find(({ id }) => id === runId);
   if (run !== undefined) return run;
+  if (status === 'stopped') return null;
   throw new FileNotFoundError(`The ledger has no sweep ${runId}: do the workers use the same Supabase as this command?`, {
     code: 'sweep_not_found',
   });

@@ -12,8 +12,8 @@ export class TooLateError extends FileManagementError {}
  */
 export async function restoreFile(file: FileRecord, ledger: Pick<Ledger, 'restore' | 'copies' | 'touch'>): Promise<FileCopy[]> {
   const before = await ledger.copies(file.id);
-  await ledger.touch(file.id);
   const restored = await ledger.restore(file.id);
+  if (restored > 0) await ledger.touch(file.id);
   const copies = await ledger.copies(file.id);
   if (restored > 0) return copies.filter(({ id, deletedAt }) => deletedAt === null && wasDeleted(before, id));
   const gone = copies.filter(({ status, deletedAt }) => status === 'completed' && deletedAt !== null);

@@ -28,6 +28,8 @@ begin
   return v_run;
 end $$;
 
+comment on function public.sweep_run is 'The row of a sweep. PT404 sweep_not_found.';
+
 -- Of these contents, the copies that nobody needs: set-based, because a function call for each row would be most of the time.
 create function public.unkept_copies(p_file_ids uuid[], p_before timestamptz)
 returns table (copy_id uuid, file_id uuid, provider text, account text, purpose text, namespace text, size_bytes bigint, last_access_at timestamptz)

@@ -60,6 +60,8 @@ language sql volatile set search_path = '' as $$
   on conflict (run_id, action, copy_id) do update set outcome = excluded.outcome, code = excluded.code;
 $$;
 
+comment on function public.record_purge is 'Writes down how the purge of a copy stands in a sweep; the last word counts.';
+
 create function public.begin_purges(p_run_id uuid, p_copy_ids jsonb, p_owner text, p_lease_seconds double precision) returns jsonb
 language plpgsql set search_path = '' as $$
 declare
