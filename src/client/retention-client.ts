@@ -78,15 +78,18 @@ export function createRetentionClient(client: Client, config: Pick<Config, 'temp
   /** By the schedule, which never lets two run at once. Null where there is none. */
   async function trigger(): Promise<StartedSweep | null> {
     try {
-      const { info } = await schedule().describe();
+      let { info } = await schedule().describe();
       await schedule().trigger(ScheduleOverlapPolicy.SKIP);
       for (const until = Date.now() + STARTS_WITHIN_MS; Date.now() < until; await sleep(100)) {
         const now = (await schedule().describe()).info;
         const newest = now.recentActions.at(-1)?.action.workflow.workflowId;
-        const running = now.runningActions.at(-1)?.workflow.workflowId;
         if (now.numActionsTaken > info.numActionsTaken && newest !== undefined) return { workflowId: newest, joined: false };
-        if (now.numActionsSkippedOverlap > info.numActionsSkippedOverlap && running !== undefined)
-          return { workflowId: running, joined: true };
+        if (now.numActionsSkippedOverlap === info.numActionsSkippedOverlap) continue;
+        const underWay = now.runningActions.at(-1)?.workflow.workflowId;
+        if (underWay !== undefined) return { workflowId: underWay, joined: true };
+        // The server had not noticed yet that the one before had ended.
+        info = now;
+        await schedule().trigger(ScheduleOverlapPolicy.SKIP);
       }
     } catch (error) {
       if (error instanceof ScheduleNotFoundError) return null;

@@ -82,7 +82,7 @@ begin
   delete from public.sweep_runs where id in (
     select old.id from public.sweep_runs old
     where old.ended_at < clock_timestamp() - interval '90 days'
-    order by old.ended_at limit 10 for update skip locked);
+    order by old.ended_at limit 3 for update skip locked);
   return to_jsonb(v_run);
 end $$;
 comment on function public.begin_sweep is

@@ -164,7 +164,6 @@ declare
   v_limit integer := least(greatest(p_limit, 1), 10000);
   v_files uuid[];
   v_going double precision;
-  v_wanted integer;
   v_copies bigint;
   v_bytes bigint;
 begin
@@ -178,8 +177,8 @@ begin
   if p_excess - v_going <= 0 then
     return jsonb_build_object('copies', 0, 'bytes', 0, 'short', 0);
   end if;
-  -- The oldest that nobody keeps. Some of them may be worked on, so that a few more are looked at than are needed.
-  select coalesce(array_agg(o.file_id), '{}'), count(*) into v_files, v_wanted
+  -- The oldest that nobody keeps. Some of them may be worked on: those after them go instead.
+  select coalesce(array_agg(o.file_id), '{}') into v_files
   from (
     select c.file_id from public.provider_file_uploads c join public.files f on f.id = c.file_id
     where c.provider = p_provider and c.account = p_account and (p_purpose is null or c.purpose = p_purpose) and c.namespace = 'live'
