@@ -50,7 +50,7 @@ export function addCounts(...lists: readonly (readonly SweepCount[])[]): SweepCo
     const sum = sums.get(key) ?? { ...count, copies: 0, bytes: 0 };
     sums.set(key, { ...sum, copies: sum.copies + count.copies, bytes: sum.bytes + count.bytes });
   }
-  return [...sums.values()].filter(({ copies }) => copies > 0).sort((a, b) => rank(a) - rank(b));
+  return [...sums.values()].filter(({ copies, bytes }) => copies > 0 || bytes > 0).sort((a, b) => rank(a) - rank(b));
 }
 
 const rank = ({ action, reason, outcome }: SweepCount): number =>
