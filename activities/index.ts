@@ -1,6 +1,7 @@
 import { mapErrors } from './failures.ts';
 import { createMigrateActivities, type MigrateActivitiesDependencies } from './migrate.ts';
 import { createMirrorActivities, type MirrorActivitiesDependencies } from './mirror.ts';
+import { createRetentionActivities, type RetentionActivitiesDependencies } from './retention.ts';
 import { createRolloutActivities, type RolloutActivitiesDependencies } from './rollout.ts';
 import { createShadowActivities, type ShadowActivitiesDependencies } from './shadow.ts';
 import { createUploadActivities, type UploadActivitiesDependencies } from './upload.ts';
@@ -9,12 +10,14 @@ export type ActivityDependencies = UploadActivitiesDependencies &
   MigrateActivitiesDependencies &
   RolloutActivitiesDependencies &
   ShadowActivitiesDependencies &
-  MirrorActivitiesDependencies;
+  MirrorActivitiesDependencies &
+  RetentionActivitiesDependencies;
 
 export function createActivities(dependencies: ActivityDependencies) {
   return mapErrors({
     ...createUploadActivities(dependencies),
     ...createMigrateActivities(dependencies),
+    ...createRetentionActivities(dependencies),
     ...createRolloutActivities(dependencies),
     ...createShadowActivities(dependencies),
     ...createMirrorActivities(dependencies),

@@ -4,6 +4,7 @@ import { exitCodeFor } from '../src/domain/exit-code.ts';
 import { createLogger } from '../src/observability/logger.ts';
 import { connectTracing } from '../src/observability/tracing.ts';
 import { prepareMetrics } from './metrics.ts';
+import { keepSchedules } from './schedules.ts';
 import { createWorker } from './worker.ts';
 
 /**
@@ -24,6 +25,7 @@ try {
   const endpoint = await prepareMetrics(config.metrics, log);
   const worker = await createWorker(config, log, { metrics: endpoint.metrics, tracing });
   const served = await endpoint.serve(worker.health);
+  await keepSchedules(config, log);
   let stopping = false;
   const stop = (why: string) => {
     if (stopping) return;

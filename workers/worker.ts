@@ -11,6 +11,7 @@ import { NO_TRACING, type Tracing } from '../src/domain/tracing.ts';
 import { configuredLegacy } from '../src/facade/configured-legacy.ts';
 import { createHashCache } from '../src/manager/hash-cache.ts';
 import { showRollouts } from '../src/manager/show-rollouts.ts';
+import { showSweeps } from '../src/manager/show-sweeps.ts';
 import { connectStores } from '../src/manager/stores.ts';
 import { observedSteps } from '../src/manager/upload-observer.ts';
 import { createUploadSteps } from '../src/manager/upload-steps.ts';
@@ -50,7 +51,7 @@ const HASHES = 10_000;
  */
 export async function createWorker(config: Config, log: Logger, watching: Partial<Watching> = {}): Promise<RunningWorker> {
   const { metrics = createMetrics(config.metrics), tracing = NO_TRACING } = watching;
-  const { ledger, rollouts, shadow, mirrors, provider, providers } = connectStores(config, {
+  const { ledger, rollouts, shadow, mirrors, retention, provider, providers } = connectStores(config, {
     reports: true,
     warn: (message, details) => log.warn(details, message),
     observer: metrics,
@@ -58,6 +59,7 @@ export async function createWorker(config: Config, log: Logger, watching: Partia
   });
   metrics.expectProviders(providers.all().map(({ name }) => name));
   showRollouts(metrics, rollouts, (message) => log.warn(message));
+  showSweeps(metrics, retention, (message) => log.warn(message));
   const client: Client = await connectTemporal(config.temporal);
   await registerSearchAttributes(client, config, log);
   const connection = await NativeConnection.connect(await connectionOptions(config.temporal));
@@ -79,10 +81,11 @@ export async function createWorker(config: Config, log: Logger, watching: Partia
   });
   const activities = createActivities({
     steps: observedSteps(plainSteps, metrics),
-    ...{ ledger, rollouts, shadow, mirrors, provider, client },
+    ...{ ledger, rollouts, shadow, mirrors, retention, provider, providers, client },
     source: (from) => openSource(from, provider),
     onRolloutDecided: metrics.rolloutDecided,
     onCompared: metrics.compared,
+    onSwept: metrics.sweptPage,
   });
   const shared: Omit<WorkerOptions, 'taskQueue'> = {
     connection,

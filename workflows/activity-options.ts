@@ -92,3 +92,20 @@ export function toLegacy(settings: UploadSettings, sizeBytes: number, legacyQueu
     retry: { ...RETRY, maximumAttempts: 3 },
   };
 }
+/** A page of a sweep that only the ledger is asked about. */
+export const SWEEP: ActivityOptions = {
+  startToCloseTimeout: '2 minutes',
+  scheduleToCloseTimeout: OUTAGE,
+  // What the ledger is doing at that moment is done before the sweep is counted.
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: RETRY,
+};
+
+/** A page of a sweep that asks providers. When it is stopped, what it has begun ends and is recorded first. */
+export const SWEEP_PROVIDERS: ActivityOptions = {
+  startToCloseTimeout: '30 minutes',
+  scheduleToCloseTimeout: OUTAGE,
+  heartbeatTimeout: '10 seconds',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: RETRY,
+};

@@ -5,6 +5,7 @@ import type { MigrationState } from '../src/domain/migration.ts';
 import type { MirrorState, RetryPlan } from '../src/domain/mirror.ts';
 import type { FileOperationResult, FileSource, Verification } from '../src/domain/models.ts';
 import type { RehomeState } from '../src/domain/rehome.ts';
+import type { QuotaRules, SweepProgress, SweepRules } from '../src/domain/retention.ts';
 import type { RolloutPlan, RolloutState } from '../src/domain/rollout.ts';
 import type { UploadOrder } from '../src/domain/upload-order.ts';
 
@@ -221,3 +222,25 @@ export interface RehomeInput {
 /** One at a time for a tool. */
 export const rehomeWorkflowId = (tool: string) => `rehome:${tool}`;
 export const rehomeStatusQuery = defineQuery<RehomeState>('status');
+export interface SweepInput {
+  dryRun: boolean;
+  rules: SweepRules;
+  quota: QuotaRules;
+  /** Files, or unfinished copies, that are looked at in one step. */
+  filesPerPage: number;
+  /** Deleted copies that are looked at in one step. */
+  purgesPerPage: number;
+  /** Deletes at once at the providers. */
+  concurrency: number;
+  /** Steps in one run of the workflow before it continues as new. */
+  pagesPerRun: number;
+  /** Carried from run to run; absent at the start. */
+  progress?: SweepProgress;
+}
+
+/** The name of the workflow, and the id of its schedule. Temporal adds the time to the ids of what a schedule starts. */
+export const RETENTION_SWEEP = 'retention-sweep';
+export const DRY_SWEEP_WORKFLOW_ID = 'retention-sweep-dry-run';
+
+export const stopSignal = defineSignal<[SignalReason?]>('stop');
+export const sweepStatusQuery = defineQuery<SweepProgress>('status');

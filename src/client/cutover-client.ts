@@ -34,6 +34,7 @@ import type { Tracing } from '../domain/tracing.ts';
 import type { UploadOrder } from '../domain/upload-order.ts';
 import { connectTemporal, unreachable } from './connect.ts';
 import { createMirrorClient } from './mirror-client.ts';
+import { createRetentionClient } from './retention-client.ts';
 import { createRolloutClient } from './rollout-client.ts';
 import { uploadSettings } from './settings.ts';
 import { createShadowClient } from './shadow-client.ts';
@@ -69,7 +70,7 @@ export async function connectClient(config: Config, tracing?: Tracing) {
   };
 }
 
-export type ClientConfig = Pick<Config, 'temporal' | 'files' | 'operations' | 'providers' | 'migration' | 'rollouts'>;
+export type ClientConfig = Pick<Config, 'temporal' | 'files' | 'operations' | 'providers' | 'migration' | 'rollouts' | 'retention'>;
 
 /** @param closed ends the calls that are under way when it aborts */
 export function createClient(client: Client, config: ClientConfig, closed?: AbortSignal) {
@@ -92,6 +93,7 @@ export function createClient(client: Client, config: ClientConfig, closed?: Abor
   };
 
   return {
+    ...createRetentionClient(client, config, asked),
     ...createRolloutClient(client, config, asked),
     ...createShadowClient(client, config, asked),
     ...createMirrorClient(client, config, asked),

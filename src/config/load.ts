@@ -12,6 +12,7 @@ import { nearMisses } from './near-misses.ts';
 import { operationsSchema } from './operations.ts';
 import { ConfigError, type Problem } from './problem.ts';
 import { providersSchema } from './providers.ts';
+import { retentionSchema } from './retention.ts';
 import { rolloutsSchema } from './rollouts.ts';
 import { logSchema, stackSchema, workerSchema } from './runtime.ts';
 import { serveSchema } from './serve.ts';
@@ -46,6 +47,7 @@ export function concerns({ env, cwd }: ConfigSource, tools: readonly Tool[] = TO
     temporal: temporalSchema(cwd),
     supabase: supabaseSchema(),
     files: filesSchema(),
+    retention: retentionSchema(),
     providers: providersSchema(),
     migration: migrationSchema(tools),
     legacy: legacySchema(),

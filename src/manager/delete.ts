@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { DeleteError, FileManagementError, ValidationError } from '../domain/errors.ts';
 import type { FileCopy, FileRecord, FileReference } from '../domain/models.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { namesByContent, type Provider } from '../providers/provider.ts';
+import type { Provider } from '../providers/provider.ts';
+import { reaches } from './holder.ts';
 
 export interface DeleteDependencies {
   ledger: Ledger;
@@ -78,13 +79,9 @@ async function purgeCopies(file: FileRecord, signal: AbortSignal, { ledger, prov
   return purged;
 }
 
-/**
- * The provider, where it reaches the copy's account: another one would say that nothing is there, or delete what is its own. Ids of
- * a storage name their bucket, so any bucket of the same place will do.
- */
+/** The provider, where it reaches the copy's account. */
 function holderOf({ account }: FileCopy, provider: Provider): Provider {
-  const place = (of: string): string => (namesByContent(provider) ? of.slice(0, of.lastIndexOf('/')) : of);
-  if (place(account) === place(provider.account)) return provider;
+  if (reaches(provider, account)) return provider;
   throw new DeleteError(
     `A copy at ${provider.name} is in the account ${account}, and the one configured here is ${provider.account}: purge it where that account is configured`,
     { code: 'other_account', provider: provider.name },

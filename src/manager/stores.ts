@@ -3,10 +3,12 @@ import { describeUse, type QuotaUse } from '../domain/quota.ts';
 import type { Tracing } from '../domain/tracing.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { MirrorLedger } from '../ledger/mirror-ledger.ts';
+import type { RetentionLedger } from '../ledger/retention-ledger.ts';
 import type { RolloutLedger } from '../ledger/rollout-ledger.ts';
 import type { ShadowLedger } from '../ledger/shadow-ledger.ts';
 import { createSupabaseLedger } from '../ledger/supabase-ledger.ts';
 import { createSupabaseMirrorLedger } from '../ledger/supabase-mirror-ledger.ts';
+import { createSupabaseRetentionLedger } from '../ledger/supabase-retention-ledger.ts';
 import { createSupabaseRolloutLedger } from '../ledger/supabase-rollout-ledger.ts';
 import { createSupabaseShadowLedger } from '../ledger/supabase-shadow-ledger.ts';
 import { type GuardedProvider, guarded } from '../providers/guard.ts';
@@ -21,6 +23,7 @@ export interface Stores {
   rollouts: RolloutLedger;
   shadow: ShadowLedger;
   mirrors: MirrorLedger;
+  retention: RetentionLedger;
   /** Throws ProviderNotFoundError. */
   provider: (name: string) => GuardedProvider;
   providers: Pick<ProviderRegistry<GuardedProvider>, 'all' | 'unconfigured'>;
@@ -89,6 +92,7 @@ export function connectStores(
     rollouts: createSupabaseRolloutLedger(dataApi),
     shadow: createSupabaseShadowLedger(dataApi),
     mirrors: createSupabaseMirrorLedger(dataApi),
+    retention: createSupabaseRetentionLedger(dataApi),
     provider: registry.get,
     providers: registry,
   };

@@ -125,8 +125,13 @@ export function createMigrationMetrics(registry: Registry) {
       comparisons.inc({ tool: toolOf(tool), result });
       for (const field of fields) mismatches.inc({ tool: toolOf(tool), field: fieldOf(field) });
     },
-    /** @param reason such as `expired`; @param result such as `deleted`, `purged`, `failed` */
-    swept: (reason: string, result: string, count = 1): void => swept.inc({ reason, result }, count),
+    /** By reason, such as `expired`, and result: `marked`, `purged`, or what else became of a copy (`failed`, `skipped`, `kept`, `left`). */
+    sweptPage(counts: readonly { action: string; reason: string; outcome: string; copies: number }[]): void {
+      for (const { action, reason, outcome, copies } of counts) {
+        const done = action === 'mark' ? 'marked' : 'purged';
+        swept.inc({ reason, result: outcome === 'done' ? done : outcome }, copies);
+      }
+    },
     /** @param atMs since 1970 */
     sweepSucceeded: (atMs: number): void => sweepEnded.set(atMs / 1000),
   };

@@ -1,5 +1,6 @@
 import { sleep } from '@temporalio/workflow';
 import { migrate as goodMigrate } from '../../workflows/migrate.ts';
+import { retentionSweep as goodSweep } from '../../workflows/retention-sweep.ts';
 import { rollout as goodRollout } from '../../workflows/rollout.ts';
 import { shadowComparison as goodShadowComparison } from '../../workflows/shadow-comparison.ts';
 import { upload as goodUpload } from '../../workflows/upload.ts';
@@ -26,3 +27,10 @@ async function shadowComparison(...args: Parameters<typeof goodShadowComparison>
 }
 
 export { shadowComparison as 'shadow-comparison' };
+
+async function retentionSweep(...args: Parameters<typeof goodSweep>) {
+  await sleep('1 second');
+  return await goodSweep(...args);
+}
+
+export { retentionSweep as 'retention-sweep' };

@@ -27,7 +27,7 @@ function countAll(userLabel: UserLabel = 'bucket') {
   metrics.rolloutDecided({ tool: 'kimi', decision: 'rolled_back', seconds: 86_400 });
   metrics.rollouts([{ tool: 'kimi', share: 10, evidence: [{ test: 'wald', value: -1.5, limit: 5.2 }] }]);
   metrics.compared({ tool: 'kimi', result: 'mismatch', fields: ['sha256', 'sizeBytes'] });
-  metrics.swept('expired', 'deleted', 3);
+  metrics.sweptPage([{ action: 'mark', reason: 'expired', outcome: 'done', copies: 3 }]);
   metrics.sweepSucceeded(1_700_000_000_000);
   return metrics;
 }
