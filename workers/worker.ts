@@ -32,7 +32,7 @@ const HASHES = 10_000;
  * is served all the same, because uploads that were started while there was a rate still wait in it.
  */
 export async function createWorker(config: Config, log: Logger): Promise<RunningWorker> {
-  const { ledger, rollouts, provider, providers } = connectStores(config, {
+  const { ledger, rollouts, maintenance, provider, providers } = connectStores(config, {
     reports: true,
     warn: (message, details) => log.warn(details, message),
   });
@@ -52,7 +52,15 @@ export async function createWorker(config: Config, log: Logger): Promise<Running
       );
     },
   });
-  const activities = createActivities({ steps, ledger, rollouts, provider, client, source: (from) => openSource(from, provider) });
+  const activities = createActivities({
+    steps,
+    ledger,
+    rollouts,
+    maintenance,
+    provider,
+    client,
+    source: (from) => openSource(from, provider),
+  });
   const shared: Omit<WorkerOptions, 'taskQueue'> = {
     connection,
     namespace: config.temporal.namespace,

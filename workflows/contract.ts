@@ -1,7 +1,10 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { defineQuery, defineSignal } from '@temporalio/workflow';
+import type { BackfillOrder, BackfillState } from '../src/domain/backfill-run.ts';
 import type { MigrationState } from '../src/domain/migration.ts';
 import type { FileOperationResult, Verification } from '../src/domain/models.ts';
+import type { PagedRun } from '../src/domain/paged-run.ts';
+import type { ReconcileOrder, ReconcileState } from '../src/domain/reconcile-run.ts';
 import type { RolloutPlan, RolloutState } from '../src/domain/rollout.ts';
 import type { UploadOrder } from '../src/domain/upload-order.ts';
 
@@ -134,3 +137,26 @@ export interface RollbackInput {
   reason: string | null;
 }
 export const rollbackWorkflowId = (tool: string) => `rollback:${tool}`;
+
+export interface ReconcileInput {
+  providers: readonly string[];
+  order: ReconcileOrder;
+  /** Whether what was found is settled, too. */
+  fix: boolean;
+  /** Pages in one run of the workflow before it continues as new. */
+  pagesPerRun: number;
+  /** Carried from run to run; absent at the start. */
+  state?: ReconcileState;
+}
+export const reconcileWorkflowId = (runId: string) => `reconcile:${runId}`;
+
+export interface BackfillInput {
+  order: BackfillOrder;
+  /** Batches in one run of the workflow before it continues as new. */
+  pagesPerRun: number;
+  state?: BackfillState;
+}
+export const backfillWorkflowId = (runId: string) => `hash-backfill:${runId}`;
+
+/** The query `status` of what goes page by page. */
+export const pagedStatusQuery = defineQuery<PagedRun>('status');

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { registerBackfill } from './backfill.ts';
 import { registerBuckets } from './buckets.ts';
 import { registerConfig } from './config.ts';
 import type { CommandContext } from './context.ts';
@@ -14,9 +15,11 @@ import { registerList } from './list.ts';
 import { registerMigrate } from './migrate.ts';
 import { registerProviders } from './providers.ts';
 import { registerReady } from './ready.ts';
+import { registerReconcile } from './reconcile.ts';
 import { registerRollout } from './rollout.ts';
 import { registerUp } from './up.ts';
 import { registerUpload } from './upload.ts';
+import { registerVerify } from './verify.ts';
 import { registerWorker } from './worker.ts';
 
 const EXIT_CODES = `
@@ -55,6 +58,9 @@ export function createProgram(context: CommandContext, version: string, exit: (c
   registerBuckets(program, context);
   registerProviders(program, context);
   registerRollout(program, context, exit);
+  registerReconcile(program, context, exit);
+  registerBackfill(program, context, exit);
+  registerVerify(program, context, exit);
   registerConfig(program, context, exit);
   registerDoctor(program, context, exit);
   return program;

@@ -32,6 +32,7 @@ import { type ErrorJson, errorFromJson, FileManagementError, FileNotFoundError, 
 import type { MigrationState } from '../domain/migration.ts';
 import type { UploadOrder } from '../domain/upload-order.ts';
 import { connectTemporal, unreachable } from './connect.ts';
+import { createMaintenanceClient } from './maintenance-client.ts';
 import { createRolloutClient } from './rollout-client.ts';
 import { uploadSettings } from './settings.ts';
 
@@ -90,6 +91,7 @@ export function createClient(client: Client, config: ClientConfig, closed?: Abor
 
   return {
     ...createRolloutClient(client, config, asked),
+    ...createMaintenanceClient(client, taskQueue, asked),
 
     /** The same idempotency key while it runs is the same upload. */
     async startUpload({ attempts: tries, ...upload }: NewUpload): Promise<WorkflowHandle> {

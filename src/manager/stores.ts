@@ -1,8 +1,10 @@
 import { ProviderUnavailableError } from '../domain/errors.ts';
 import { describeUse } from '../domain/quota.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { MaintenanceLedger } from '../ledger/maintenance-ledger.ts';
 import type { RolloutLedger } from '../ledger/rollout-ledger.ts';
 import { createSupabaseLedger } from '../ledger/supabase-ledger.ts';
+import { createSupabaseMaintenanceLedger } from '../ledger/supabase-maintenance-ledger.ts';
 import { createSupabaseRolloutLedger } from '../ledger/supabase-rollout-ledger.ts';
 import { type GuardedProvider, guarded } from '../providers/guard.ts';
 import { createRegistry, type ProviderRegistry } from '../providers/registry.ts';
@@ -12,6 +14,9 @@ import { makeVendors, type VendorConfig } from './vendors.ts';
 export interface Stores {
   ledger: Ledger;
   rollouts: RolloutLedger;
+  maintenance: MaintenanceLedger;
+  /** Where the application keeps the files that it stored itself (LEGACY_BUCKET); null: not said. */
+  legacyBucket: string | null;
   /** Throws ProviderNotFoundError. */
   provider: (name: string) => GuardedProvider;
   providers: Pick<ProviderRegistry<GuardedProvider>, 'all' | 'unconfigured'>;
@@ -25,7 +30,10 @@ export interface StoresOptions {
 }
 
 /** The configuration's ledger and providers, each behind its guard. Opens no connection yet. */
-export function connectStores(config: VendorConfig, { warn = () => undefined, reports = false }: StoresOptions = {}): Stores {
+export function connectStores(
+  config: VendorConfig & { legacy?: { bucket: string | null } },
+  { warn = () => undefined, reports = false }: StoresOptions = {},
+): Stores {
   const { supabase, files, operations, providers } = config;
   const { url, secretKey } = supabase;
   if (url === null || secretKey === null)
@@ -57,5 +65,8 @@ export function connectStores(config: VendorConfig, { warn = () => undefined, re
     guards.set(name, guard);
   }
   const registry = createRegistry([...guards.values()], made.unconfigured);
-  return { ledger, rollouts: createSupabaseRolloutLedger(dataApi), provider: registry.get, providers: registry };
+  const rollouts = createSupabaseRolloutLedger(dataApi);
+  const maintenance = createSupabaseMaintenanceLedger(dataApi);
+  const legacyBucket = config.legacy?.bucket ?? null;
+  return { ledger, rollouts, maintenance, legacyBucket, provider: registry.get, providers: registry };
 }

@@ -39,6 +39,7 @@ export interface GuardedProvider extends Provider {
  * once with `circuit_open` and say when to come back.
  */
 export function guarded(provider: Provider, { failures, openMs, onChange, onNearlyFull = () => undefined }: GuardOptions): GuardedProvider {
+  const { copy } = provider;
   const quota = watchQuota({ provider, onNearlyFull });
   let lastError: GuardStatus['lastError'] = null;
   let surplus = 0;
@@ -96,6 +97,7 @@ export function guarded(provider: Provider, { failures, openMs, onChange, onNear
     account: provider.account,
     capabilities: provider.capabilities,
     ...(provider.buckets === undefined ? {} : { buckets: provider.buckets }),
+    ...(copy === undefined ? {} : { copy: (object, key, signal) => run(signal, () => copy(object, key, signal)) }),
     status,
     held: quota.held,
     countSurplus() {
