@@ -63,7 +63,8 @@ export async function inPages<S extends PagedRun>(start: S, pages: Pages<S>): Pr
   try {
     upsertSearchAttributes([{ key: PHASE, value: state.phase }]);
     show({});
-    if (state.phase === 'checking') {
+    // Not by the phase: a pause may come before the first step.
+    if (start.runs === 1) {
       show(await pages.begin(state));
       if (!paused && !stopping) phase('running', null);
     }

@@ -58,7 +58,8 @@ export function judgeObject({ id, sizeBytes, sha256, young, ours, copies }: List
   const standing = copies.find((copy) => copy.status === 'completed' && !copy.purged && copy.providerFileId === id);
   if (standing !== undefined) {
     const verdict = differenceOf({ sizeBytes, sha256 }, standing);
-    return { verdict: verdict !== null && (young || standing.young || standing.leased) ? 'young' : (verdict ?? 'agrees'), copy: standing };
+    if (verdict === null) return { verdict: standing.deleted ? 'awaiting_purge' : 'agrees', copy: standing };
+    return { verdict: young || standing.young || standing.leased ? 'young' : verdict, copy: standing };
   }
   const [first = null] = copies;
   if (first === null) return { verdict: ours ? (young ? 'young' : 'unknown') : 'foreign', copy: null };
