@@ -55,11 +55,13 @@ export type Judgement =
 
 /** Compares an object with all rows that could stand on it. A row that is there counts before one that is not. */
 export function judgeObject({ id, sizeBytes, sha256, young, ours, copies }: ListedObject): Judgement {
-  const standing = copies.find((copy) => copy.status === 'completed' && !copy.purged && copy.providerFileId === id);
-  if (standing !== undefined) {
-    const verdict = differenceOf({ sizeBytes, sha256 }, standing);
-    if (verdict === null) return { verdict: standing.deleted ? 'awaiting_purge' : 'agrees', copy: standing };
-    return { verdict: young || standing.young || standing.leased ? 'young' : verdict, copy: standing };
+  const standing = copies.filter((copy) => copy.status === 'completed' && !copy.purged && copy.providerFileId === id);
+  // One object can serve several purposes, and be deleted for one of them.
+  const [copy] = [...standing.filter(({ deleted }) => !deleted), ...standing];
+  if (copy !== undefined) {
+    const verdict = differenceOf({ sizeBytes, sha256 }, copy);
+    if (verdict === null) return { verdict: copy.deleted ? 'awaiting_purge' : 'agrees', copy };
+    return { verdict: young || standing.some((each) => each.young || each.leased) ? 'young' : verdict, copy };
   }
   const [first = null] = copies;
   if (first === null) return { verdict: ours ? (young ? 'young' : 'unknown') : 'foreign', copy: null };
