@@ -1,5 +1,7 @@
 import { sleep } from '@temporalio/workflow';
+import { hashBackfill as goodBackfill } from '../../workflows/hash-backfill.ts';
 import { migrate as goodMigrate } from '../../workflows/migrate.ts';
+import { reconcile as goodReconcile } from '../../workflows/reconcile.ts';
 import { rollout as goodRollout } from '../../workflows/rollout.ts';
 import { upload as goodUpload } from '../../workflows/upload.ts';
 
@@ -18,3 +20,15 @@ export async function rollout(...args: Parameters<typeof goodRollout>) {
   await sleep('1 second');
   return await goodRollout(...args);
 }
+
+export async function reconcile(...args: Parameters<typeof goodReconcile>) {
+  await sleep('1 second');
+  return await goodReconcile(...args);
+}
+
+async function hashBackfill(...args: Parameters<typeof goodBackfill>) {
+  await sleep('1 second');
+  return await goodBackfill(...args);
+}
+
+export { hashBackfill as 'hash-backfill' };
