@@ -16,6 +16,9 @@ export const runWorkflowId: Readonly<Record<RunKind, (id: string) => string>> = 
   backfill: backfillWorkflowId,
 };
 
+/** Its id, or that of its workflow. */
+const runId = (text: string): string => migrationId(text.replace(/^(reconcile|hash-backfill):/, ''));
+
 export interface RunOptions {
   attach?: string;
   detach?: boolean;
@@ -83,7 +86,7 @@ export async function tellStarted(context: CommandContext, kind: RunKind, id: st
 export const withRunOptions = (command: Command, kind: RunKind): Command =>
   command
     .option('--report <file>', 'write a line for each to a .csv, .jsonl or .json file')
-    .option('--attach <id>', `follow a ${kind} that was started before`, migrationId)
+    .option('--attach <id>', `follow a ${kind} that was started before`, runId)
     .option('--detach', 'start it and return at once')
     .option('--json', 'print the outcome as one JSON document');
 
@@ -101,7 +104,7 @@ export function registerRunControls<K extends RunKind>(parent: Command, context:
     parent
       .command(name)
       .description(description)
-      .argument('<id>', `the id of the ${kind}`, migrationId)
+      .argument('<id>', `the id of the ${kind}`, runId)
       .option('--json', 'print one JSON document');
 
   control('status', `say how far a ${kind} is, also one that has ended`).action(async (id: string, { json }: { json?: boolean }) => {

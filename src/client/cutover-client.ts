@@ -187,7 +187,7 @@ function clientError(temporal: Config['temporal'], what: string, error: unknown)
     });
   if (error instanceof WorkflowNotFoundError)
     return new FileNotFoundError(
-      `There is no ${what} that is running or that Temporal still knows (namespace ${temporal.namespace}). See them with: npx cutover migrate list`,
+      `There is no ${what} that is running or that Temporal still knows (namespace ${temporal.namespace}).${what.startsWith('migration') ? ' See them with: npx cutover migrate list' : ''}`,
       {
         code: 'workflow_not_found',
         cause: error,

@@ -43,11 +43,13 @@ async function* ledgerSide(provider: Provider, maintenance: MaintenanceLedger, o
   for (let after: string | null = null; ; ) {
     signal.throwIfAborted();
     const copies: CopyFacts[] = await maintenance.storedCopies(provider, { after, limit: PAGE });
-    yield* await atOnce(
-      copies,
-      concurrency,
-      async (copy): Promise<Verified> => (isSampled(copy.providerFileId ?? '', share) ? await compare(provider, copy, options) : null),
-    );
+    // In small groups, so that lines come while large files are still being read.
+    for (let at = 0; at < copies.length; at += 4 * concurrency)
+      yield* await atOnce(
+        copies.slice(at, at + 4 * concurrency),
+        concurrency,
+        async (copy): Promise<Verified> => (isSampled(copy.providerFileId ?? '', share) ? await compare(provider, copy, options) : null),
+      );
     if (copies.length < PAGE) return;
     after = copies.at(-1)?.copyId ?? null;
   }

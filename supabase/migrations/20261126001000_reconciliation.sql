@@ -131,11 +131,17 @@ language sql volatile set search_path = '' as $$
     where c.provider = p_provider and c.account = p_account and (p_after is null or c.id > p_after)
       and c.upload_status = 'completed' and c.deleted_at is null and c.namespace = 'live'
       and (c.expires_at is null or c.expires_at > clock_timestamp())
+      -- An object that serves several purposes is one.
+      and not exists (
+        select from public.provider_file_uploads o
+        where o.provider = c.provider and o.account = c.account and o.provider_file_id = c.provider_file_id and o.id < c.id
+          and o.upload_status = 'completed' and o.deleted_at is null and o.purged_at is null and o.namespace = 'live'
+          and (o.expires_at is null or o.expires_at > clock_timestamp()))
     order by c.id
     limit least(greatest(p_limit, 1), 10000)
   ) page;
 $$;
-comment on function public.list_stored_copies is 'What an account should hold for users: completed, undeleted, unexpired live copies with what their file is, by id.';
+comment on function public.list_stored_copies is 'What an account should hold for users: completed, undeleted, unexpired live copies with what their file is, by id; one for each object.';
 
 create function public.record_reconcile_items(p_run_id text, p_items jsonb) returns integer
 language plpgsql set search_path = '' as $$

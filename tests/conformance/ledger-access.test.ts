@@ -37,6 +37,9 @@ beforeAll(async () => {
   });
   await database.sql.unsafe(`
     insert into rollouts (tool) values ('kimi');
+    insert into object_sightings select id, now() from provider_file_uploads;
+    insert into reconcile_items (run_id, provider, account, kind, object_id) values ('r', 'kimi', 'main', 'unknown', 'object');
+    insert into backfill_items (run_id, file_id, outcome) values ('b', gen_random_uuid(), 'unreadable');
     insert into operator_settings (key, value, set_by) values ('shadow', '{}', 'ann');
     insert into rollout_events (tool, decision, decided_by, reason) values ('kimi', 'start', 'ann', 'test');
     insert into operation_outcomes (tool, arm, minute, count) values ('kimi', 'unified', date_trunc('minute', now()), 1);
@@ -69,8 +72,9 @@ describe('Who may see and change the ledger', () => {
       select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relrowsecurity`;
     expect(open).toEqual([]);
     expect(tables).toEqual([
-      ...['file_references', 'files', 'migration_items', 'operation_outcome_batches', 'operation_outcomes', 'operator_settings'],
-      ...['provider_file_uploads', 'provider_states', 'rollout_events', 'rollouts', 'shadow_comparisons'],
+      ...['backfill_items', 'file_references', 'files', 'migration_items', 'object_sightings'],
+      ...['operation_outcome_batches', 'operation_outcomes', 'operator_settings'],
+      ...['provider_file_uploads', 'provider_states', 'reconcile_items', 'rollout_events', 'rollouts', 'shadow_comparisons'],
     ]);
   });
 

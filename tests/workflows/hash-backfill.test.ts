@@ -1,13 +1,16 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BackfillItem, BackfillOutcome } from '../../src/domain/backfill-run.ts';
+import { createLegacySupabase } from '../../src/facade/legacy-supabase.ts';
 import { createFileManager } from '../../src/manager/file-manager.ts';
 import { type BackfillInput, backfillWorkflowId } from '../../workflows/contract.ts';
+import { contextOf, sampleFile } from '../conformance/file-service-suite.ts';
 import { drain } from '../support/bodies.ts';
 import { type Running, runCutover } from '../support/cutover.ts';
 import { putToSupabase } from '../support/disagreements.ts';
 import { oldRow } from '../support/old-rows.ts';
-import { dropBucket, freshBucket, supabaseProvider } from '../support/supabase-provider.ts';
+import { dropBucket, freshBucket, supabase, supabaseProvider } from '../support/supabase-provider.ts';
+import { LONG } from '../support/timeouts.ts';
 
 /** The real workflow over rows as an application wrote them. The ledger is shared: other tests' rows are seen, too, and left out here. */
 
@@ -150,5 +153,21 @@ describe('a file without a hash', () => {
     const id = await put(`nowhere ${randomUUID()}`);
     const manager = createFileManager({ ...cutover.stores, legacyBucket: null, uploads: async () => cutover.client });
     await expect(manager.read(id, new AbortController())).rejects.toMatchObject({ code: 'no_copy' });
+  });
+
+  test('is still legacy’s to read, list and delete once it has a hash', async () => {
+    const legacy = createLegacySupabase({ ...supabase(), bucket, timeouts: LONG });
+    const userId = randomUUID();
+    const context = { ...contextOf(), userId };
+    const { file } = sampleFile(100);
+    const { id } = await legacy.upload(file, context);
+    await cutover.stores.maintenance.recordHash(id, hashOf(randomUUID()), 100);
+    expect(await legacy.info(id, context)).toMatchObject({ id, sizeBytes: 100 });
+    expect((await legacy.list({ after: null, limit: 10 }, context)).files.map((listed) => listed.id)).toEqual([id]);
+    expect(await legacy.delete(id, context)).toBe(true);
+    expect(await legacy.info(id, context)).toBeNull();
+    expect(await legacy.delete(id, context)).toBe(false);
+    // The content's row stays: copies of ours may stand on it.
+    expect(await cutover.stores.ledger.file(id)).toMatchObject({ id, storagePath: null });
   });
 });
