@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { CutoverClient } from '../client/cutover-client.ts';
 import { ProviderUnavailableError } from '../domain/errors.ts';
 import type { MigrationState } from '../domain/migration.ts';
-import type { Progress } from './progress.ts';
 
 export const POLL_MS = 500;
 /** A worker that is busy or being restarted answers within this. */
@@ -11,7 +10,7 @@ const SILENCE_MS = 10_000;
 const PATIENCE_MS = 60_000;
 
 export interface FollowOptions<S> {
-  progress: Pick<Progress<S>, 'show' | 'end'>;
+  progress: { show(state: S): void; end(): void };
   signal: AbortSignal;
   now: () => number;
   message: (line: string) => void;

@@ -36,8 +36,8 @@ export function progressLine(state: MigrationState, samples: readonly Sample[], 
   return parts.filter((part) => part !== '').join(' · ');
 }
 
-export interface Progress<S = MigrationState> {
-  show(state: S): void;
+export interface Progress {
+  show(state: MigrationState): void;
   /** What the source holds was counted meanwhile. */
   expect(expected: Expected): void;
   /** Leaves the last line standing and the cursor below it. */

@@ -25,7 +25,8 @@ const LEGACY_PROVIDER = 'supabase';
 async function locate(file: FileRecord, { ledger, provider, legacyBucket = null }: DownloadDependencies): Promise<Original[]> {
   const copies = await ledger.copies(file.id);
   const readable = readableCopies(copies, provider, Date.now());
-  if (file.storagePath !== null && legacyBucket !== null)
+  // What was deleted here is not given out there.
+  if (file.storagePath !== null && legacyBucket !== null && copies.every(({ deletedAt }) => deletedAt === null))
     readable.push({ from: provider(LEGACY_PROVIDER), id: legacyObjectId(legacyBucket, file.storagePath) });
   if (readable.length > 0) return readable;
   const there = copies.filter((copy) => isThere(copy, Date.now()) && copy.deletedAt === null && copy.namespace === 'live');
