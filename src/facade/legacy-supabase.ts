@@ -50,7 +50,7 @@ export function createLegacySupabase({ url, secretKey, bucket, timeouts }: Legac
 
   async function rows(
     operation: Operation,
-    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+    method: 'GET' | 'POST' | 'DELETE',
     filter: Record<string, string>,
     signal: AbortSignal,
     body?: object,
@@ -107,12 +107,18 @@ export function createLegacySupabase({ url, secretKey, bucket, timeouts }: Legac
       await nullIfMissing(
         http.call({ operation: 'delete', method: 'DELETE', path: objectPath(row.storage_path), signal: context.signal, limits }),
       );
+      if (row.sha256 === null) return (await rows('delete', 'DELETE', { id: `eq.${id}` }, context.signal)).length > 0;
       // What has a hash can stand for copies of ours, too: then only the old object is gone.
-      const gone =
-        row.sha256 === null
-          ? await rows('delete', 'DELETE', { id: `eq.${id}` }, context.signal)
-          : await rows('delete', 'PATCH', { id: `eq.${id}` }, context.signal, { storage_path: null });
-      return gone.length > 0;
+      await http.call({
+        operation: 'delete',
+        method: 'PATCH',
+        path: `/rest/v1/files?id=eq.${id}`,
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ storage_path: null }),
+        signal: context.signal,
+        limits,
+      });
+      return true;
     },
     async info(id, context) {
       const row = await rowOf(id, 'info', context);
