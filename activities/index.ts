@@ -1,6 +1,8 @@
+import { type BackfillActivitiesDependencies, createBackfillActivities } from './backfill.ts';
 import { mapErrors } from './failures.ts';
 import { createMigrateActivities, type MigrateActivitiesDependencies } from './migrate.ts';
 import { createMirrorActivities, type MirrorActivitiesDependencies } from './mirror.ts';
+import { createReconcileActivities, type ReconcileActivitiesDependencies } from './reconcile.ts';
 import { createRetentionActivities, type RetentionActivitiesDependencies } from './retention.ts';
 import { createRolloutActivities, type RolloutActivitiesDependencies } from './rollout.ts';
 import { createShadowActivities, type ShadowActivitiesDependencies } from './shadow.ts';
@@ -11,7 +13,9 @@ export type ActivityDependencies = UploadActivitiesDependencies &
   RolloutActivitiesDependencies &
   ShadowActivitiesDependencies &
   MirrorActivitiesDependencies &
-  RetentionActivitiesDependencies;
+  RetentionActivitiesDependencies &
+  ReconcileActivitiesDependencies &
+  BackfillActivitiesDependencies;
 
 export function createActivities(dependencies: ActivityDependencies) {
   return mapErrors({
@@ -21,6 +25,8 @@ export function createActivities(dependencies: ActivityDependencies) {
     ...createRolloutActivities(dependencies),
     ...createShadowActivities(dependencies),
     ...createMirrorActivities(dependencies),
+    ...createReconcileActivities(dependencies),
+    ...createBackfillActivities(dependencies),
   });
 }
 export type { LegacyActivities } from './legacy.ts';

@@ -51,7 +51,7 @@ const HASHES = 10_000;
  */
 export async function createWorker(config: Config, log: Logger, watching: Partial<Watching> = {}): Promise<RunningWorker> {
   const { metrics = createMetrics(config.metrics), tracing = NO_TRACING } = watching;
-  const { ledger, rollouts, shadow, mirrors, retention, provider, providers } = connectStores(config, {
+  const { ledger, rollouts, shadow, mirrors, retention, maintenance, provider, providers } = connectStores(config, {
     reports: true,
     warn: (message, details) => log.warn(details, message),
     observer: metrics,
@@ -81,7 +81,7 @@ export async function createWorker(config: Config, log: Logger, watching: Partia
   });
   const activities = createActivities({
     steps: observedSteps(plainSteps, metrics),
-    ...{ ledger, rollouts, shadow, mirrors, retention, provider, providers, client },
+    ...{ ledger, rollouts, shadow, mirrors, retention, maintenance, provider, providers, client },
     source: (from) => openSource(from, provider),
     onRolloutDecided: metrics.rolloutDecided,
     onCompared: metrics.compared,

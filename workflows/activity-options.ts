@@ -56,6 +56,18 @@ export const CHECK: ActivityOptions = {
 /** One page of a listing. */
 export const LIST: ActivityOptions = { startToCloseTimeout: '2 minutes', scheduleToCloseTimeout: OUTAGE, retry: RETRY };
 
+/** One page of a reconciliation: a listing, some hundred small calls, or as many objects moved within their storage. */
+export const PAGE: ActivityOptions = {
+  startToCloseTimeout: '2 hours',
+  scheduleToCloseTimeout: '8 hours',
+  heartbeatTimeout: '10 seconds',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: RETRY,
+};
+
+/** Reads the files of a batch, however large they are: the heartbeat notices a dead worker. */
+export const READ: ActivityOptions = { ...PAGE, startToCloseTimeout: '1 day', scheduleToCloseTimeout: '2 days' };
+
 /** Reads what a step of a rollout has seen. What cannot be read within this time is a look without evidence, which holds the ramp. */
 export const LOOK: ActivityOptions = {
   startToCloseTimeout: '15 seconds',

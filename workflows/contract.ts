@@ -1,9 +1,12 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { defineQuery, defineSignal } from '@temporalio/workflow';
+import type { BackfillOrder, BackfillState } from '../src/domain/backfill-run.ts';
 import type { ComparisonRules, Observation } from '../src/domain/comparison.ts';
 import type { MigrationState } from '../src/domain/migration.ts';
 import type { MirrorState, RetryPlan } from '../src/domain/mirror.ts';
 import type { FileOperationResult, FileSource, Verification } from '../src/domain/models.ts';
+import type { PagedRun } from '../src/domain/paged-run.ts';
+import type { ReconcileOrder, ReconcileState } from '../src/domain/reconcile-run.ts';
 import type { RehomeState } from '../src/domain/rehome.ts';
 import type { QuotaRules, SweepProgress, SweepRules } from '../src/domain/retention.ts';
 import type { RolloutPlan, RolloutState } from '../src/domain/rollout.ts';
@@ -244,3 +247,25 @@ export const DRY_SWEEP_WORKFLOW_ID = 'retention-sweep-dry-run';
 
 export const stopSignal = defineSignal<[SignalReason?]>('stop');
 export const sweepStatusQuery = defineQuery<SweepProgress>('status');
+export interface ReconcileInput {
+  providers: readonly string[];
+  order: ReconcileOrder;
+  /** Whether what was found is settled, too. */
+  fix: boolean;
+  /** Pages in one run of the workflow before it continues as new. */
+  pagesPerRun: number;
+  /** Carried from run to run; absent at the start. */
+  state?: ReconcileState;
+}
+export const reconcileWorkflowId = (runId: string) => `reconcile:${runId}`;
+
+export interface BackfillInput {
+  order: BackfillOrder;
+  /** Batches in one run of the workflow before it continues as new. */
+  pagesPerRun: number;
+  state?: BackfillState;
+}
+export const backfillWorkflowId = (runId: string) => `hash-backfill:${runId}`;
+
+/** The query `status` of what goes page by page. */
+export const pagedStatusQuery = defineQuery<PagedRun>('status');

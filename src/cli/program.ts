@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { registerBackfill } from './backfill.ts';
 import { registerBuckets } from './buckets.ts';
 import { registerConfig } from './config.ts';
 import type { CommandContext } from './context.ts';
@@ -15,6 +16,7 @@ import { registerList } from './list.ts';
 import { registerMigrate } from './migrate.ts';
 import { registerProviders } from './providers.ts';
 import { registerReady } from './ready.ts';
+import { registerReconcile } from './reconcile.ts';
 import { registerRestore } from './restore.ts';
 import { registerRetention } from './retention.ts';
 import { registerRollout } from './rollout.ts';
@@ -22,6 +24,7 @@ import { registerServe } from './serve.ts';
 import { registerShadow } from './shadow.ts';
 import { registerUp } from './up.ts';
 import { registerUpload } from './upload.ts';
+import { registerVerify } from './verify.ts';
 import { registerWorker } from './worker.ts';
 
 const EXIT_CODES = `
@@ -65,6 +68,9 @@ export function createProgram(context: CommandContext, version: string, exit: (c
   registerRollout(program, context, exit);
   registerShadow(program, context);
   registerRetention(program, context, exit);
+  registerReconcile(program, context, exit);
+  registerBackfill(program, context, exit);
+  registerVerify(program, context, exit);
   registerConfig(program, context, exit);
   registerDoctor(program, context, exit);
   return program;

@@ -33,6 +33,7 @@ import type { MigrationState } from '../domain/migration.ts';
 import type { Tracing } from '../domain/tracing.ts';
 import type { UploadOrder } from '../domain/upload-order.ts';
 import { connectTemporal, unreachable } from './connect.ts';
+import { createMaintenanceClient } from './maintenance-client.ts';
 import { createMirrorClient } from './mirror-client.ts';
 import { createRetentionClient } from './retention-client.ts';
 import { createRolloutClient } from './rollout-client.ts';
@@ -97,6 +98,7 @@ export function createClient(client: Client, config: ClientConfig, closed?: Abor
     ...createRolloutClient(client, config, asked),
     ...createShadowClient(client, config, asked),
     ...createMirrorClient(client, config, asked),
+    ...createMaintenanceClient(client, taskQueue, asked),
 
     /** The same idempotency key while it runs is the same upload. */
     async startUpload({ attempts: tries, ...upload }: NewUpload): Promise<WorkflowHandle> {
@@ -192,7 +194,7 @@ function clientError(temporal: Config['temporal'], what: string, error: unknown)
     });
   if (error instanceof WorkflowNotFoundError)
     return new FileNotFoundError(
-      `There is no ${what} that is running or that Temporal still knows (namespace ${temporal.namespace}). See them with: npx cutover migrate list`,
+      `There is no ${what} that is running or that Temporal still knows (namespace ${temporal.namespace}).${what.startsWith('migration') ? ' See them with: npx cutover migrate list' : ''}`,
       {
         code: 'workflow_not_found',
         cause: error,

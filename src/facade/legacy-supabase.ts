@@ -26,8 +26,9 @@ const Row = z.object({
   original_name: z.string().nullable(),
   mime_type: z.string().nullable(),
   size_bytes: z.number().nullable(),
+  sha256: z.string().nullable(),
 });
-const COLUMNS = 'id,storage_path,original_name,mime_type,size_bytes';
+const COLUMNS = 'id,storage_path,original_name,mime_type,size_bytes,sha256';
 
 /**
  * The upload path with which most applications begin: straight to Supabase Storage, and a row in `files`. No hash, no dedupe, no second
@@ -69,8 +70,8 @@ export function createLegacySupabase({ url, secretKey, bucket, timeouts, seenByW
   }
   async function rowOf(id: string, operation: Operation, { signal }: CallContext) {
     if (!z.uuid().safeParse(id).success) return null;
-    // Rows with a hash are Cutover's own: they have no object of the old path.
-    const [row] = await rows(operation, 'GET', { id: `eq.${id}`, sha256: 'is.null', limit: '1' }, signal);
+    // Rows without a path are Cutover's own. A hash alone says nothing: a backfill gives old rows one.
+    const [row] = await rows(operation, 'GET', { id: `eq.${id}`, storage_path: 'not.is.null', limit: '1' }, signal);
     return row ?? null;
   }
 
@@ -108,14 +109,25 @@ export function createLegacySupabase({ url, secretKey, bucket, timeouts, seenByW
       await nullIfMissing(
         http.call({ operation: 'delete', method: 'DELETE', path: objectPath(row.storage_path), signal: context.signal, limits }),
       );
-      return (await rows('delete', 'DELETE', { id: `eq.${id}` }, context.signal)).length > 0;
+      if (row.sha256 === null) return (await rows('delete', 'DELETE', { id: `eq.${id}` }, context.signal)).length > 0;
+      // What has a hash can stand for copies of ours, too: then only the old object is gone.
+      await http.call({
+        operation: 'delete',
+        method: 'PATCH',
+        path: `/rest/v1/files?id=eq.${id}`,
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ storage_path: null }),
+        signal: context.signal,
+        limits,
+      });
+      return true;
     },
     async info(id, context) {
       const row = await rowOf(id, 'info', context);
       return row === null ? null : storedFile(row);
     },
     async find(operationId, { signal }) {
-      const filter = { 'metadata->>operation_id': `eq.${operationId}`, sha256: 'is.null', order: 'id', limit: '1' };
+      const filter = { 'metadata->>operation_id': `eq.${operationId}`, storage_path: 'not.is.null', order: 'id', limit: '1' };
       const [row] = await rows('info', 'GET', filter, signal);
       return row === undefined ? null : storedFile(row);
     },
@@ -129,7 +141,12 @@ export function createLegacySupabase({ url, secretKey, bucket, timeouts, seenByW
       const owner: Record<string, string> =
         userId === null ? { 'metadata->>user_id': 'is.null' } : { 'metadata->>user_id': `eq.${userId}` };
       const from: Record<string, string> = after === null ? {} : { id: `gt.${after}` };
-      const found = await rows('list', 'GET', { ...owner, ...from, sha256: 'is.null', order: 'id', limit: String(limit) }, signal);
+      const found = await rows(
+        'list',
+        'GET',
+        { ...owner, ...from, storage_path: 'not.is.null', order: 'id', limit: String(limit) },
+        signal,
+      );
       return { files: found.map(storedFile), next: found.length === limit ? (found.at(-1)?.id ?? null) : null };
     },
   };

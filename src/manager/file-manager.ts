@@ -18,7 +18,9 @@ import { type GivenInline, handleFile, type SmartHandlerDependencies, type Uploa
 import type { Stores } from './stores.ts';
 import { type Followed, type UploadOptions, type Uploads, uploadDurably } from './uploader.ts';
 
-export interface FileManagerDependencies extends Pick<Stores, 'ledger' | 'provider' | 'providers'> {
+export interface FileManagerDependencies
+  extends Pick<Stores, 'ledger' | 'provider' | 'providers'>,
+    Partial<Pick<Stores, 'maintenance' | 'legacyBucket'>> {
   /** Temporal's client, connected when the first upload asks for it. */
   uploads: () => Promise<Uploads>;
   /** Up to which size (bytes) texts are given inline, and which providers may be chosen, the best first (null: all). Absent: none are but empty ones, and all may. */
@@ -54,9 +56,8 @@ const EVERYWHERE = { inlineMaxBytes: 0, providers: null };
 const FEW_ATTEMPTS = 3;
 
 /** Every operation on files over the whole set of providers: one content is kept once, and what is where is the ledger's word. */
-export function createFileManager(dependencies: FileManagerDependencies) {
-  const { ledger, provider, providers, uploads, smartHandler = EVERYWHERE, onDeleted, log } = dependencies;
-  const stores = { ledger, provider, providers };
+export function createFileManager({ uploads, smartHandler = EVERYWHERE, onDeleted, log, ...stores }: FileManagerDependencies) {
+  const { ledger, provider } = stores;
 
   /** Under one id in the log lines and the answer. */
   async function operation<T extends object>(

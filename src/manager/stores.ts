@@ -2,11 +2,13 @@ import { ProviderUnavailableError } from '../domain/errors.ts';
 import { describeUse, type QuotaUse } from '../domain/quota.ts';
 import type { Tracing } from '../domain/tracing.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { MaintenanceLedger } from '../ledger/maintenance-ledger.ts';
 import type { MirrorLedger } from '../ledger/mirror-ledger.ts';
 import type { RetentionLedger } from '../ledger/retention-ledger.ts';
 import type { RolloutLedger } from '../ledger/rollout-ledger.ts';
 import type { ShadowLedger } from '../ledger/shadow-ledger.ts';
 import { createSupabaseLedger } from '../ledger/supabase-ledger.ts';
+import { createSupabaseMaintenanceLedger } from '../ledger/supabase-maintenance-ledger.ts';
 import { createSupabaseMirrorLedger } from '../ledger/supabase-mirror-ledger.ts';
 import { createSupabaseRetentionLedger } from '../ledger/supabase-retention-ledger.ts';
 import { createSupabaseRolloutLedger } from '../ledger/supabase-rollout-ledger.ts';
@@ -24,6 +26,9 @@ export interface Stores {
   shadow: ShadowLedger;
   mirrors: MirrorLedger;
   retention: RetentionLedger;
+  maintenance: MaintenanceLedger;
+  /** Where the application keeps the files that it stored itself (LEGACY_BUCKET); null: not said. */
+  legacyBucket: string | null;
   /** Throws ProviderNotFoundError. */
   provider: (name: string) => GuardedProvider;
   providers: Pick<ProviderRegistry<GuardedProvider>, 'all' | 'unconfigured'>;
@@ -48,7 +53,7 @@ export interface StoresOptions {
 
 /** The configuration's ledger and providers, each behind its guard. Opens no connection yet. */
 export function connectStores(
-  config: VendorConfig,
+  config: VendorConfig & { legacy?: { bucket: string | null } },
   { warn = () => undefined, reports = false, observer, tracing }: StoresOptions = {},
 ): Stores {
   const { supabase, files, operations, providers } = config;
@@ -93,6 +98,8 @@ export function connectStores(
     shadow: createSupabaseShadowLedger(dataApi),
     mirrors: createSupabaseMirrorLedger(dataApi),
     retention: createSupabaseRetentionLedger(dataApi),
+    maintenance: createSupabaseMaintenanceLedger(dataApi),
+    legacyBucket: config.legacy?.bucket ?? null,
     provider: registry.get,
     providers: registry,
   };

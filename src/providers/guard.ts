@@ -42,6 +42,7 @@ export interface GuardedProvider extends Provider {
 export function guarded(provider: Provider, options: GuardOptions): GuardedProvider {
   const { failures, openMs, onChange, onNearlyFull = () => undefined, onCounted } = options;
   const quota = watchQuota({ provider, onNearlyFull, ...(onCounted === undefined ? {} : { onCounted }) });
+  const { copy } = provider;
   let lastError: GuardStatus['lastError'] = null;
   let surplus = 0;
   const changed = () => onChange?.(status());
@@ -98,6 +99,7 @@ export function guarded(provider: Provider, options: GuardOptions): GuardedProvi
     account: provider.account,
     capabilities: provider.capabilities,
     ...(provider.buckets === undefined ? {} : { buckets: provider.buckets }),
+    ...(copy === undefined ? {} : { copy: (object, key, signal) => run(signal, () => copy(object, key, signal)) }),
     status,
     held: quota.held,
     countSurplus() {

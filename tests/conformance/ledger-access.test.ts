@@ -38,6 +38,9 @@ beforeAll(async () => {
   });
   await database.sql.unsafe(`
     insert into rollouts (tool) values ('kimi');
+    insert into object_sightings select id, now() from provider_file_uploads;
+    insert into reconcile_items (run_id, provider, account, kind, object_id) values ('r', 'kimi', 'main', 'unknown', 'object');
+    insert into backfill_items (run_id, file_id, outcome) values ('b', gen_random_uuid(), 'unreadable');
     insert into operator_settings (key, value, set_by) values ('shadow', '{}', 'ann');
     insert into rollout_events (tool, decision, decided_by, reason) values ('kimi', 'start', 'ann', 'test');
     insert into operation_outcomes (tool, arm, minute, count) values ('kimi', 'unified', date_trunc('minute', now()), 1);
@@ -76,15 +79,20 @@ describe('Who may see and change the ledger', () => {
     expect(open).toEqual([]);
     expect(tables).toEqual([
       ...[
-        'file_holds',
-        'file_references',
-        'files',
-        'migration_items',
-        'operation_outcome_batches',
-        'operation_outcomes',
-        'operator_settings',
+        ...['backfill_items', 'file_holds', 'file_references', 'files', 'legacy_copies', 'migration_items', 'object_sightings'],
+        ...['operation_outcome_batches', 'operation_outcomes', 'operator_settings'],
       ],
-      ...['provider_file_uploads', 'provider_states', 'rollout_events', 'rollouts', 'shadow_comparisons', 'sweep_items', 'sweep_runs'],
+      ...[
+        'provider_file_uploads',
+        'provider_states',
+        'reconcile_items',
+        'rollout_events',
+        'rollouts',
+        'shadow_breakers',
+        'shadow_comparisons',
+        'sweep_items',
+        'sweep_runs',
+      ],
     ]);
   });
 

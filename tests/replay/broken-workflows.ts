@@ -1,5 +1,7 @@
 import { sleep } from '@temporalio/workflow';
+import { hashBackfill as goodBackfill } from '../../workflows/hash-backfill.ts';
 import { migrate as goodMigrate } from '../../workflows/migrate.ts';
+import { reconcile as goodReconcile } from '../../workflows/reconcile.ts';
 import { retentionSweep as goodSweep } from '../../workflows/retention-sweep.ts';
 import { rollout as goodRollout } from '../../workflows/rollout.ts';
 import { shadowComparison as goodShadowComparison } from '../../workflows/shadow-comparison.ts';
@@ -34,3 +36,14 @@ async function retentionSweep(...args: Parameters<typeof goodSweep>) {
 }
 
 export { retentionSweep as 'retention-sweep' };
+export async function reconcile(...args: Parameters<typeof goodReconcile>) {
+  await sleep('1 second');
+  return await goodReconcile(...args);
+}
+
+async function hashBackfill(...args: Parameters<typeof goodBackfill>) {
+  await sleep('1 second');
+  return await goodBackfill(...args);
+}
+
+export { hashBackfill as 'hash-backfill' };

@@ -20,6 +20,7 @@ import { uploadOf } from '../support/bodies.ts';
 import { startGeminiServer } from '../support/gemini-server.ts';
 import { type Running, runOn } from '../support/running.ts';
 import { scratchFolder, startOwnStack } from '../support/stack.ts';
+import { recordMaintenance } from './record-maintenance.ts';
 import { sweeps } from './record-retention.ts';
 import { shadowComparisons } from './record-shadow.ts';
 
@@ -40,6 +41,7 @@ try {
   await rollouts(cutover);
   await shadowComparisons(cutover, isSaved, (way, workflowId) => save(cutover, way, workflowId));
   await sweeps(cutover, stack.postgresUrl ?? '', { isSaved, save });
+  await recordMaintenance(cutover, { isSaved, save });
 } finally {
   await cutover.stop();
   await gemini.close();

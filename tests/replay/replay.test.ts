@@ -39,7 +39,7 @@ describe('a workflow that is running somewhere', () => {
   }, 120_000);
 
   test('has at least five saved histories of its kind', () => {
-    for (const workflow of ['upload', 'migrate', 'rollout', 'shadow-comparison', 'retention-sweep'])
+    for (const workflow of ['upload', 'migrate', 'rollout', 'shadow-comparison', 'retention-sweep', 'reconcile', 'hash-backfill'])
       expect(names.filter((name) => name.startsWith(`${workflow}-`)).length).toBeGreaterThanOrEqual(5);
   });
 
@@ -50,5 +50,7 @@ describe('a workflow that is running somewhere', () => {
     expect(ended.get('rollout-healthy.1.json')).toBeInstanceOf(Error);
     expect(ended.get('shadow-comparison-matched.1.json')).toBeInstanceOf(Error);
     expect(ended.get('retention-sweep-healthy.1.json')).toBeInstanceOf(Error);
+    expect(ended.get('reconcile-reported.1.json')).toBeInstanceOf(Error);
+    expect(ended.get('hash-backfill-recorded.1.json')).toBeInstanceOf(Error);
   }, 120_000);
 });

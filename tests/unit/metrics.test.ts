@@ -56,7 +56,7 @@ describe('The metrics', () => {
     expect(sum('cutover_rollout_duration_seconds_sum', { tool: 'kimi', decision: 'rolled_back' })).toBe(86_400);
     expect(sum('cutover_shadow_comparisons_total', { tool: 'kimi', result: 'mismatch' })).toBe(1);
     expect(sum('cutover_shadow_mismatches_total', { tool: 'kimi' })).toBe(2);
-    expect(sum('cutover_sweep_files_total', { reason: 'expired', result: 'deleted' })).toBe(3);
+    expect(sum('cutover_sweep_files_total', { reason: 'expired', result: 'marked' })).toBe(3);
     expect(sum('cutover_sweep_last_success_timestamp_seconds')).toBe(1_700_000_000);
   });
 
