@@ -1,5 +1,8 @@
 import { sleep } from '@temporalio/workflow';
 import { migrate as goodMigrate } from '../../workflows/migrate.ts';
+import { mirror as goodMirror } from '../../workflows/mirror.ts';
+import { rehome as goodRehome } from '../../workflows/rehome.ts';
+import { rollback as goodRollback } from '../../workflows/rollback.ts';
 import { rollout as goodRollout } from '../../workflows/rollout.ts';
 import { upload as goodUpload } from '../../workflows/upload.ts';
 
@@ -17,4 +20,19 @@ export async function migrate(...args: Parameters<typeof goodMigrate>) {
 export async function rollout(...args: Parameters<typeof goodRollout>) {
   await sleep('1 second');
   return await goodRollout(...args);
+}
+
+export async function mirror(...args: Parameters<typeof goodMirror>) {
+  await sleep('1 second');
+  return await goodMirror(...args);
+}
+
+export async function rehome(...args: Parameters<typeof goodRehome>) {
+  await sleep('1 second');
+  return await goodRehome(...args);
+}
+
+export async function rollback(...args: Parameters<typeof goodRollback>) {
+  await sleep('1 second');
+  return await goodRollback(...args);
 }

@@ -20,6 +20,7 @@ import { uploadOf } from '../support/bodies.ts';
 import { startGeminiServer } from '../support/gemini-server.ts';
 import { type Running, runOn } from '../support/running.ts';
 import { scratchFolder, startOwnStack } from '../support/stack.ts';
+import { mirrors, rollbacks } from './record-mirror.ts';
 
 /**
  * `node tests/replay/record.ts` runs workflows through their ways on a real server and saves the histories that replay.test.ts holds
@@ -36,6 +37,8 @@ try {
   await uploads(cutover);
   await migrations(cutover);
   await rollouts(cutover);
+  await mirrors(cutover, { isSaved, save });
+  await rollbacks(cutover, stack, { isSaved, save });
 } finally {
   await cutover.stop();
   await gemini.close();

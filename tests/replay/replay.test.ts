@@ -38,7 +38,7 @@ describe('a workflow that is running somewhere', () => {
   }, 120_000);
 
   test('has at least five saved histories of its kind', () => {
-    for (const workflow of ['upload', 'migrate', 'rollout'])
+    for (const workflow of ['upload', 'migrate', 'rollout', 'rollback', 'mirror', 'rehome'])
       expect(names.filter((name) => name.startsWith(`${workflow}-`)).length).toBeGreaterThanOrEqual(5);
   });
 
@@ -47,5 +47,8 @@ describe('a workflow that is running somewhere', () => {
     expect(ended.get('upload-small.1.json')).toBeInstanceOf(Error);
     expect(ended.get('migrate-folder.1.json')).toBeInstanceOf(Error);
     expect(ended.get('rollout-healthy.1.json')).toBeInstanceOf(Error);
+    expect(ended.get('rollback-ramp-down.1.json')).toBeInstanceOf(Error);
+    expect(ended.get('mirror-to-unified.1.json')).toBeInstanceOf(Error);
+    expect(ended.get('rehome-whole.1.json')).toBeInstanceOf(Error);
   }, 120_000);
 });
