@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { WorkflowHandle } from '@temporalio/client';
 import { uploadSettings } from '../../src/client/settings.ts';
 import { ProviderUnavailableError, ValidationError } from '../../src/domain/errors.ts';
+import type { NewReference } from '../../src/domain/models.ts';
 import type { RolloutRecord } from '../../src/ledger/rollout-ledger.ts';
 import { serveLegacy } from '../../workers/legacy-worker.ts';
 import {
@@ -33,8 +35,9 @@ export async function mirrors(cutover: Running, { isSaved, save }: Recorder): Pr
   const { taskQueue } = config.temporal;
   const legacy = createMemoryFileService('old');
   const served = await serveLegacy(config, legacy);
-  const reference = (name: string) =>
-    ({ name, tool: 'record', userId: 'ann', purpose: 'storage', context: null, tags: [], keep: 'keep' }) as const;
+  const reference = (name: string): NewReference => ({
+    ...{ name, tool: 'record', userId: 'ann', purpose: 'storage', context: null, tags: [], keep: 'keep' },
+  });
   const pathOf = (name: string, text: string) => ({ kind: 'path', path: put(name, text), sizeBytes: text.length, modifiedMs: 0 }) as const;
   /** At unified, as an application has uploaded it. */
   async function upload(name: string, tool = 'record'): Promise<string> {
@@ -49,21 +52,19 @@ export async function mirrors(cutover: Running, { isSaved, save }: Recorder): Pr
     way: string,
     about: Pick<MirrorInput, 'answered' | 'id'>,
     signal: Signal,
-    meddle: (handle: Awaited<ReturnType<typeof begin>>) => Promise<void> = async () => {},
+    meddle: (handle: WorkflowHandle) => Promise<void> = async () => {},
   ): Promise<void> {
-    const begin = () => {
-      const file = { name: way, sizeBytes: 44, mimeType: null, purpose: 'storage', source: null, staged: false, step: 1, late: null };
-      const signalArgs = signal.signalArgs.map((more) => ({ ...file, ...more }));
-      const retry = { firstMs: 300, longestMs: 600, giveUpAfterMs: 60_000 };
-      const input: MirrorInput = {
-        ...{ tool: 'record', userId: 'ann', provider: 'supabase', legacyQueue: legacyQueue(taskQueue), retry },
-        settings: uploadSettings(config, 'supabase'),
-        ...about,
-      };
-      const options = { workflowId: mirrorWorkflowId('record', way), taskQueue, signal: signal.signal, signalArgs, args: [input] };
-      return temporal.workflow.signalWithStart('mirror', options);
+    const file = { name: way, sizeBytes: 45, mimeType: null, purpose: 'storage', source: null, staged: false, step: 1, late: null };
+    const input: MirrorInput = {
+      ...{ tool: 'record', userId: 'ann', provider: 'supabase', legacyQueue: legacyQueue(taskQueue) },
+      retry: { firstMs: 300, longestMs: 600, giveUpAfterMs: 60_000 },
+      settings: uploadSettings(config, 'supabase'),
+      ...about,
     };
-    const handle = await begin();
+    const handle = await temporal.workflow.signalWithStart('mirror', {
+      ...{ workflowId: mirrorWorkflowId('record', way), taskQueue, signal: signal.signal, args: [input] },
+      signalArgs: [signal.signal === 'write' ? { ...file, ...signal.signalArgs[0] } : {}],
+    });
     await meddle(handle);
     await handle.result().catch((error: Error) => console.log(`  ${way}: ${error.message}`));
     await sleep(SETTLE_MS);
@@ -95,7 +96,7 @@ export async function mirrors(cutover: Running, { isSaved, save }: Recorder): Pr
   try {
     const text = 'a text of which there are 44 bytes altogether';
     const source = pathOf('mirrored', text);
-    const waiting = async (handle: { query(of: typeof mirrorStatusQuery): Promise<{ phase: string }> }) => {
+    const waiting = async (handle: WorkflowHandle) => {
       while ((await handle.query(mirrorStatusQuery)).phase !== 'waiting') await sleep(50);
     };
     if (!isSaved('mirror-to-unified')) await mirror('mirror-to-unified', { answered: 'legacy', id: 'old/1' }, write({ source }));
