@@ -80,7 +80,7 @@ describe('cutover rollout', { timeout: 60_000 }, () => {
   });
 });
 
-describe('cutover rollout stage', { timeout: 90_000 }, () => {
+describe('cutover rollout stage', { timeout: 180_000 }, () => {
   const stageOf = async () => (await running.stores.rollouts.rollout(TOOL))?.stage;
   const refused = async (args: readonly string[], message: RegExp, env?: Record<string, string>) => {
     const before = await running.stores.rollouts.rollout(TOOL);
