@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
-import { UploadError } from '../src/domain/errors.ts';
+import { FileNotFoundError, UploadError } from '../src/domain/errors.ts';
 import type { FileRecord, FileReference } from '../src/domain/models.ts';
 import type { CallContext, FileService, UploadFile } from '../src/facade/file-service.ts';
 import type { Ledger } from '../src/ledger/ledger.ts';
@@ -25,6 +25,13 @@ export interface UnifiedUpload {
   userId: string | null;
   /** Of the file. */
   id: string;
+}
+
+interface Copy extends UnifiedUpload {
+  name: string;
+  /** Absent: the one of this name. */
+  referenceId?: string;
+  verify: 'stored' | 'download';
 }
 
 /** What an attempt leaves for the one after it. */
@@ -78,9 +85,7 @@ export function createLegacyActivities({ legacy, ledger, mirrors, provider }: Le
      * An old path knows no idempotency: what an attempt has stored is known by its heartbeat, by the ledger, and by legacy where it
      * can be asked for an operation. `gone`: the upload was deleted meanwhile.
      */
-    async copyToLegacy(
-      order: UnifiedUpload & { name: string; referenceId?: string; verify: 'stored' | 'download' },
-    ): Promise<'copied' | 'there' | 'gone'> {
+    async copyToLegacy(order: Copy): Promise<'copied' | 'there' | 'gone'> {
       const { userId, tool, verify } = order;
       const { attempt, heartbeatDetails } = activityInfo();
       const left: CopyHeartbeat = { legacyId: (heartbeatDetails as CopyHeartbeat | undefined)?.legacyId ?? null };
@@ -90,11 +95,9 @@ export function createLegacyActivities({ legacy, ledger, mirrors, provider }: Le
         if (reference === undefined || file === null) return 'gone';
         const context = contextOf(order, `copy:${reference.id}`, reference.purpose);
         const known = (await mirrors.legacyCopies(file.id, userId)).find((copy) => copy.referenceId === reference.id);
-        const stored =
-          known?.legacyId ??
-          left.legacyId ??
-          (await legacy.find?.(context.operationId, context))?.id ??
-          (await send(file, reference, context, left));
+        const sent = known?.legacyId ?? left.legacyId ?? (await legacy.find?.(context.operationId, context))?.id;
+        const stored = sent ?? (await sendUnlessDeleted(order, file, reference, context, left));
+        if (stored === null) return 'gone';
         const { legacyId, held } = await mirrors.addLegacyCopy({
           referenceId: reference.id,
           fileId: file.id,
@@ -127,6 +130,15 @@ export function createLegacyActivities({ legacy, ledger, mirrors, provider }: Le
     },
   });
 
+  /** Null: it was deleted while it was read. */
+  async function sendUnlessDeleted(order: Copy, ...sent: Parameters<typeof send>): Promise<string | null> {
+    try {
+      return await send(...sent);
+    } catch (error) {
+      if (error instanceof FileNotFoundError && (await referenceOf(order, order)) === undefined) return null;
+      throw error;
+    }
+  }
   async function send(file: FileRecord, reference: FileReference, context: CallContext, left: CopyHeartbeat): Promise<string> {
     const { id } = await legacy.upload(asUpload(file, reference), context);
     left.legacyId = id;

@@ -15,7 +15,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Activities, LegacyActivities } from '../activities/index.ts';
-import { FileManagementError, messageOf, UploadError } from '../src/domain/errors.ts';
+import { FileManagementError, UploadError } from '../src/domain/errors.ts';
 import { describeMirror, type MirrorState, retryDelayMs } from '../src/domain/mirror.ts';
 import type { FileSource } from '../src/domain/models.ts';
 import { small, tidy, toLegacy, WAIT } from './activity-options.ts';
@@ -30,7 +30,7 @@ import {
   uploadWorkflowId,
   writeSignal,
 } from './contract.ts';
-import { fromFailure, toWorkflowFailure } from './failures.ts';
+import { fromFailure, reasonOf, toWorkflowFailure } from './failures.ts';
 import { upload } from './upload.ts';
 
 /** Steps of one attempt are tried so often at once; between attempts it waits where people see it. */
@@ -184,7 +184,7 @@ export async function mirror(input: MirrorInput): Promise<MirrorState> {
   async function waitFor(error: unknown, changed: () => boolean): Promise<void> {
     const cause = fromFailure(error);
     const ours =
-      cause instanceof FileManagementError ? cause : new UploadError(messageOf(cause), { code: 'failed', retryable: true, cause: error });
+      cause instanceof FileManagementError ? cause : new UploadError(reasonOf(error), { code: 'failed', retryable: true, cause: error });
     const delay = retryDelayMs(input.retry, { attempts: state.attempts, begunAtMs }, ours, Date.now());
     if (delay === null) {
       show({ phase: 'given_up', trouble: ours.message });

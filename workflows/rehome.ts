@@ -12,11 +12,10 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Activities, LegacyActivities } from '../activities/index.ts';
-import { messageOf } from '../src/domain/errors.ts';
 import { describeRehome, type Rehomed, type RehomeState, startRehome, withRehomed } from '../src/domain/rehome.ts';
 import { LIST, toLegacy } from './activity-options.ts';
 import { cancelSignal, pauseSignal, type RehomeInput, rehomeStatusQuery, resumeSignal, STATUS, TOOL } from './contract.ts';
-import { fromFailure, toWorkflowFailure } from './failures.ts';
+import { fromFailure, reasonOf, toWorkflowFailure } from './failures.ts';
 
 const listing = proxyActivities<Activities>(LIST);
 type Listed = Awaited<ReturnType<Activities['listOnlyAtUnified']>>[number];
@@ -62,7 +61,7 @@ export async function rehome(input: RehomeInput): Promise<RehomeState> {
       end({ outcome, sizeBytes });
     } catch (error) {
       if (isCancellation(error)) show({ running: state.running - 1 });
-      else end({ outcome: 'failed', fileId, name, error: messageOf(fromFailure(error)) });
+      else end({ outcome: 'failed', fileId, name, error: reasonOf(error) });
     }
   }
   const end = (file: Rehomed): void => show({ ...withRehomed(state, file), running: state.running - 1 });

@@ -21,9 +21,9 @@ const POLL_MS = 500;
 /** Nothing has moved for so long: perhaps nobody serves the old path. */
 const SILENCE_MS = 15_000;
 
-/** `rollout rehome`. */
+/** `rollout rehome`, and `rollout rehome pause|resume|cancel`. */
 export function registerRehome(rollout: Command, context: CommandContext, exit: (code: number) => void): void {
-  rollout
+  const rehome = rollout
     .command('rehome')
     .description('copy the files that only unified holds into legacy storage, and check each; once at a time for a tool')
     .argument('<tool>', 'kimi, smart_handler or supabase')
@@ -40,9 +40,9 @@ export function registerRehome(rollout: Command, context: CommandContext, exit: 
     ['resume', 'go on after a pause'],
     ['cancel', 'stop it; what has been copied stays'],
   ] as const)
-    rollout
-      .command(`rehome-${name}`)
-      .description(`re-homing: ${description}`)
+    rehome
+      .command(name)
+      .description(description)
       .argument('<tool>', 'kimi, smart_handler or supabase')
       .option('--reason <text>', 'why, for those who look at it later')
       .option('--json', 'print one JSON document')

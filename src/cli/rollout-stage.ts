@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { settingsOfTool } from '../config/index.ts';
 import { ValidationError } from '../domain/errors.ts';
 import { formatDuration } from '../domain/format.ts';
@@ -28,8 +28,12 @@ export function registerStage(rollout: Command, context: CommandContext): void {
     .description('which sides act for a tool: off, dual_write, shadow, live, ramp_down, complete; one at a time, forwards or back')
     .argument('<tool>', 'kimi, smart_handler or supabase')
     .argument('[next]', 'the stage to move to; default: say where it is and what the next one needs', stageNamed)
-    .option('--quiet-for <time>', 'how long legacy must have served nothing before it is written no more', duration, DAY_MS)
-    .option('--mismatch-tolerance <rate>', 'share of shadow comparisons that may differ; default: none', rate, 0)
+    .addOption(
+      new Option('--quiet-for <time>', 'how long legacy must have served nothing before it is written no more')
+        .argParser(duration)
+        .default(DAY_MS, '1d'),
+    )
+    .addOption(new Option('--mismatch-tolerance <rate>', 'share of shadow comparisons that may differ').argParser(rate).default(0, 'none'))
     .option('--force', 'move without the evidence; the order of the stages stays')
     .option('--reason <text>', 'why, for the audit')
     .option('--json', 'print one JSON document')

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ComparisonRecord, RolloutDecision, RolloutLedger } from '../../src/ledger/rollout-ledger.ts';
+import type { ComparisonRecord, RolloutDecision, RolloutLedger, RolloutRecord } from '../../src/ledger/rollout-ledger.ts';
 import type { ShadowLedger } from '../../src/ledger/shadow-ledger.ts';
 import { comparisonOf } from '../support/comparison.ts';
 
@@ -120,6 +120,27 @@ export function describeRolloutLedger(
         mismatches: { compared: 0, differing: 0, slow: 0, candidateOnly: 0, controlOnly: 0 },
         breaker: false,
       });
+    });
+
+    it('moves a stage from where it was looked at, and once, though ten move it at the same time', async () => {
+      const tool = freshTool();
+      const move = (to: RolloutRecord['stage'], more: Partial<RolloutDecision> = {}) =>
+        decision(tool, { decision: 'stage_moved', state: { stage: to, share: 0, nextEpoch: true }, ...more });
+      const moved = { code: 'stage_moved' };
+      await expect(ledger.moveStage(move('dual_write'), { stage: 'off', epoch: 3 })).rejects.toMatchObject(moved);
+      expect(await ledger.rollout(tool)).toBeNull();
+      const first = move('dual_write');
+      for (let again = 0; again < 2; again += 1)
+        expect(await ledger.moveStage(first, null)).toMatchObject({ stage: 'dual_write', epoch: 1 });
+      const from = { stage: 'dual_write', epoch: 1 } as const;
+      const all = await Promise.allSettled(Array.from({ length: 10 }, () => ledger.moveStage(move('shadow'), from)));
+      expect(all.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      for (const one of all) if (one.status === 'rejected') expect(one.reason).toMatchObject(moved);
+      expect(await ledger.rollout(tool)).toMatchObject({ stage: 'shadow', epoch: 2 });
+      expect(await ledger.events(tool, { after: null, limit: 10 })).toMatchObject([
+        { stageBefore: 'off', stageAfter: 'dual_write' },
+        { stageBefore: 'dual_write', stageAfter: 'shadow' },
+      ]);
     });
 
     it('tells a facade all it needs in one answer, and what operators set', async () => {

@@ -1,8 +1,11 @@
 import { sleep } from '@temporalio/workflow';
 import { hashBackfill as goodBackfill } from '../../workflows/hash-backfill.ts';
 import { migrate as goodMigrate } from '../../workflows/migrate.ts';
+import { mirror as goodMirror } from '../../workflows/mirror.ts';
 import { reconcile as goodReconcile } from '../../workflows/reconcile.ts';
+import { rehome as goodRehome } from '../../workflows/rehome.ts';
 import { retentionSweep as goodSweep } from '../../workflows/retention-sweep.ts';
+import { rollback as goodRollback } from '../../workflows/rollback.ts';
 import { rollout as goodRollout } from '../../workflows/rollout.ts';
 import { shadowComparison as goodShadowComparison } from '../../workflows/shadow-comparison.ts';
 import { upload as goodUpload } from '../../workflows/upload.ts';
@@ -47,3 +50,17 @@ async function hashBackfill(...args: Parameters<typeof goodBackfill>) {
 }
 
 export { hashBackfill as 'hash-backfill' };
+export async function mirror(...args: Parameters<typeof goodMirror>) {
+  await sleep('1 second');
+  return await goodMirror(...args);
+}
+
+export async function rehome(...args: Parameters<typeof goodRehome>) {
+  await sleep('1 second');
+  return await goodRehome(...args);
+}
+
+export async function rollback(...args: Parameters<typeof goodRollback>) {
+  await sleep('1 second');
+  return await goodRollback(...args);
+}

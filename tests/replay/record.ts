@@ -21,6 +21,7 @@ import { startGeminiServer } from '../support/gemini-server.ts';
 import { type Running, runOn } from '../support/running.ts';
 import { scratchFolder, startOwnStack } from '../support/stack.ts';
 import { recordMaintenance } from './record-maintenance.ts';
+import { mirrors, rollbacks } from './record-mirror.ts';
 import { sweeps } from './record-retention.ts';
 import { shadowComparisons } from './record-shadow.ts';
 
@@ -42,6 +43,8 @@ try {
   await shadowComparisons(cutover, isSaved, (way, workflowId) => save(cutover, way, workflowId));
   await sweeps(cutover, stack.postgresUrl ?? '', { isSaved, save });
   await recordMaintenance(cutover, { isSaved, save });
+  await mirrors(cutover, { isSaved, save });
+  await rollbacks(cutover, stack, { isSaved, save });
 } finally {
   await cutover.stop();
   await gemini.close();

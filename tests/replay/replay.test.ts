@@ -39,7 +39,8 @@ describe('a workflow that is running somewhere', () => {
   }, 120_000);
 
   test('has at least five saved histories of its kind', () => {
-    for (const workflow of ['upload', 'migrate', 'rollout', 'shadow-comparison', 'retention-sweep', 'reconcile', 'hash-backfill'])
+    const migrating = ['upload', 'migrate', 'rollout', 'rollback', 'shadow-comparison', 'mirror', 'rehome'];
+    for (const workflow of [...migrating, 'retention-sweep', 'reconcile', 'hash-backfill'])
       expect(names.filter((name) => name.startsWith(`${workflow}-`)).length).toBeGreaterThanOrEqual(5);
   });
 
@@ -52,5 +53,8 @@ describe('a workflow that is running somewhere', () => {
     expect(ended.get('retention-sweep-healthy.1.json')).toBeInstanceOf(Error);
     expect(ended.get('reconcile-reported.1.json')).toBeInstanceOf(Error);
     expect(ended.get('hash-backfill-recorded.1.json')).toBeInstanceOf(Error);
+    expect(ended.get('rollback-ramp-down.1.json')).toBeInstanceOf(Error);
+    expect(ended.get('mirror-to-unified.1.json')).toBeInstanceOf(Error);
+    expect(ended.get('rehome-whole.1.json')).toBeInstanceOf(Error);
   }, 120_000);
 });
