@@ -6,14 +6,25 @@ import { emptyQuarantine, type QuarantineDependencies } from '../src/manager/qua
 
 export interface ShadowActivitiesDependencies extends QuarantineDependencies {
   shadow: ShadowLedger;
+  /** Told of each comparison that was recorded. */
+  onCompared?: (compared: {
+    tool: string;
+    result: 'match' | 'mismatch' | 'candidate_failed' | 'legacy_failed' | 'both_failed';
+    fields: readonly string[];
+  }) => void;
 }
+const FAILED = { candidateOnly: 'candidate_failed', legacyOnly: 'legacy_failed', both: 'both_failed' } as const;
 
 /** What the workflow `shadow-comparison` is made of, beside the steps of an upload. */
 export function createShadowActivities(dependencies: ShadowActivitiesDependencies) {
   return {
     /** Idempotent by tool and operation. */
     async recordComparison(comparison: ComparisonRecord, breaker: Parameters<ShadowLedger['recordComparison']>[1]): Promise<boolean> {
-      return await dependencies.shadow.recordComparison(comparison, breaker);
+      const recorded = await dependencies.shadow.recordComparison(comparison, breaker);
+      const { tool, pair, mismatches } = comparison;
+      const result = pair === 'neither' ? (mismatches.length === 0 ? 'match' : 'mismatch') : FAILED[pair];
+      if (recorded) dependencies.onCompared?.({ tool, result, fields: pair === 'neither' ? mismatches : [] });
+      return recorded;
     },
 
     /** Reads only. */

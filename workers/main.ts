@@ -1,21 +1,31 @@
-import { loadConfig, processSource } from '../src/config/index.ts';
+import { loadConfig, processSource, secretValues } from '../src/config/index.ts';
 import { messageOf } from '../src/domain/errors.ts';
 import { exitCodeFor } from '../src/domain/exit-code.ts';
 import { createLogger } from '../src/observability/logger.ts';
-import { installRuntime } from './runtime.ts';
+import { connectTracing } from '../src/observability/tracing.ts';
+import { prepareMetrics } from './metrics.ts';
+import { keepSchedules } from './schedules.ts';
 import { createWorker } from './worker.ts';
 
 /**
  * The worker process. Tells its parent `{ ready: true }`; on SIGTERM, SIGINT or the parent's death it takes no more tasks, lets
  * the running ones finish within the grace, and ends. The exit code is that of the command line: it could not start, or broke.
  */
-const log = createLogger('worker', 'info');
+const source = processSource();
+const log = createLogger('worker', 'info', {
+  terminal: process.stderr.isTTY === true,
+  color: (source.env.NO_COLOR ?? '') === '',
+  secrets: secretValues(source),
+});
 try {
-  const config = loadConfig(processSource());
+  const config = loadConfig(source);
   log.level = config.log.level;
   for (const warning of config.warnings) log.warn(warning);
-  installRuntime(log);
-  const worker = await createWorker(config, log);
+  const tracing = await connectTracing({ env: source.env, service: 'cutover-worker', warn: (message) => log.warn(message) });
+  const endpoint = await prepareMetrics(config.metrics, log);
+  const worker = await createWorker(config, log, { metrics: endpoint.metrics, tracing });
+  const served = await endpoint.serve(worker.health);
+  await keepSchedules(config, log);
   let stopping = false;
   const stop = (why: string) => {
     if (stopping) return;
@@ -27,10 +37,13 @@ try {
   process.on('SIGINT', () => stop('SIGINT'));
   process.on('disconnect', () => stop('the parent is gone'));
   const running = worker.run();
-  log.info({ taskQueue: config.temporal.taskQueue, temporal: config.temporal.address }, 'ready');
-  process.send?.({ ready: true });
+  const shown = served === null ? {} : { metrics: `${served.url}/metrics` };
+  log.info({ taskQueue: config.temporal.taskQueue, temporal: config.temporal.address, ...shown }, 'ready');
+  process.send?.({ ready: true, ...shown });
   await running;
   await worker.close();
+  await served?.close();
+  await tracing.close();
   log.info('stopped');
 } catch (error) {
   log.fatal(messageOf(error));

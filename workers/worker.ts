@@ -7,20 +7,38 @@ import { connectionOptions, connectTemporal } from '../src/client/connect.ts';
 import { uploadsPerSecond } from '../src/client/settings.ts';
 import type { Config } from '../src/config/index.ts';
 import { messageOf } from '../src/domain/errors.ts';
+import { NO_TRACING, type Tracing } from '../src/domain/tracing.ts';
+import { configuredLegacy } from '../src/facade/configured-legacy.ts';
 import { createHashCache } from '../src/manager/hash-cache.ts';
+import { showRollouts } from '../src/manager/show-rollouts.ts';
+import { showSweeps } from '../src/manager/show-sweeps.ts';
 import { connectStores } from '../src/manager/stores.ts';
+import { observedSteps } from '../src/manager/upload-observer.ts';
 import { createUploadSteps } from '../src/manager/upload-steps.ts';
+import { createMetrics, type Metrics } from '../src/observability/metrics.ts';
+import type { Health } from '../src/observability/metrics-server.ts';
 import { openSource } from '../src/sources/open.ts';
 import { ensureSearchAttributes } from '../src/stack/search-attributes.ts';
 import { providerQueue, SEARCH_ATTRIBUTES } from '../workflows/contract.ts';
 import { workflowBundle } from './bundle.ts';
+import { createLegacyWorker } from './legacy-worker.ts';
+import { loggedActivity } from './log-attributes.ts';
+import { tracedActivity, traceSinks } from './traced-activity.ts';
 
 export interface RunningWorker {
   /** Until it was told to stop and has stopped. */
   run(): Promise<void>;
   /** Takes no more tasks, and lets those under way finish within the grace. */
   shutdown(): void;
+  /** Whether its workers run and Temporal answers. */
+  health(): Promise<Health>;
   close(): Promise<void>;
+}
+
+/** Who counts, and who follows. */
+export interface Watching {
+  metrics: Metrics;
+  tracing: Tracing;
 }
 
 /** Hashes to remember, some hundred bytes each. */
@@ -31,32 +49,50 @@ const HASHES = 10_000;
  * Beside the worker of the task queue there is one for each provider's queue. A rate of it is shared by all workers; without one it
  * is served all the same, because uploads that were started while there was a rate still wait in it.
  */
-export async function createWorker(config: Config, log: Logger): Promise<RunningWorker> {
-  const { ledger, rollouts, shadow, provider, providers } = connectStores(config, {
+export async function createWorker(config: Config, log: Logger, watching: Partial<Watching> = {}): Promise<RunningWorker> {
+  const { metrics = createMetrics(config.metrics), tracing = NO_TRACING } = watching;
+  const { ledger, rollouts, shadow, mirrors, retention, maintenance, provider, providers } = connectStores(config, {
     reports: true,
     warn: (message, details) => log.warn(details, message),
+    observer: metrics,
+    tracing,
   });
+  metrics.expectProviders(providers.all().map(({ name }) => name));
+  showRollouts(metrics, rollouts, (message) => log.warn(message));
+  showSweeps(metrics, retention, (message) => log.warn(message));
   const client: Client = await connectTemporal(config.temporal);
   await registerSearchAttributes(client, config, log);
   const connection = await NativeConnection.connect(await connectionOptions(config.temporal));
-  const steps = createUploadSteps({
+  const plainSteps = createUploadSteps({
     ledger,
     provider,
     limits: config.files,
     hashes: createHashCache({ max: HASHES }),
     onSurplus: ({ error, ...surplus }) => {
-      if (error === null) provider(surplus.provider).countSurplus();
+      if (error === null) {
+        provider(surplus.provider).countSurplus();
+        metrics.deleted(surplus.provider, 'surplus');
+      }
       log.warn(
         error === null ? surplus : { ...surplus, error: messageOf(error) },
         error === null ? 'an object too many was deleted' : 'an object too many is left: delete it at the provider',
       );
     },
   });
-  const activities = createActivities({ steps, ledger, rollouts, shadow, provider, client, source: (from) => openSource(from, provider) });
+  const activities = createActivities({
+    steps: observedSteps(plainSteps, metrics),
+    ...{ ledger, rollouts, shadow, mirrors, retention, maintenance, provider, providers, client },
+    source: (from) => openSource(from, provider),
+    onRolloutDecided: metrics.rolloutDecided,
+    onCompared: metrics.compared,
+    onSwept: metrics.sweptPage,
+  });
   const shared: Omit<WorkerOptions, 'taskQueue'> = {
     connection,
     namespace: config.temporal.namespace,
     activities,
+    interceptors: { activity: [loggedActivity, tracedActivity(tracing)] },
+    sinks: traceSinks(tracing),
     shutdownGraceTime: config.worker.shutdownGraceMs,
     maxConcurrentActivityTaskExecutions: config.worker.maxConcurrentActivities,
     // FACTS: details of a heartbeat stay fresh, and a signal does not wait for a worker that is gone.
@@ -83,7 +119,9 @@ export async function createWorker(config: Config, log: Logger): Promise<Running
       });
     }),
   );
-  const workers = [main, ...ofProviders];
+  const legacy = configuredLegacy(config);
+  const ofLegacy = legacy === null ? [] : [await createLegacyWorker(connection, config, { legacy, ledger, mirrors, provider })];
+  const workers = [main, ...ofProviders, ...ofLegacy];
   const shutdown = () => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
   };
@@ -100,11 +138,28 @@ export async function createWorker(config: Config, log: Logger): Promise<Running
       await Promise.all(running);
     },
     shutdown,
+    async health() {
+      const stopped = workers.find((worker) => worker.getState() !== 'RUNNING');
+      const temporal = await temporalHealth(client);
+      const worker = stopped === undefined ? 'ok' : stopped.getState().toLowerCase();
+      return { ok: worker === 'ok' && temporal === 'ok', parts: { worker, temporal } };
+    },
     async close() {
       await connection.close();
       await client.connection.close();
     },
   };
+}
+
+const HEALTH_MS = 2_000;
+
+async function temporalHealth({ connection }: Client): Promise<string> {
+  try {
+    await connection.withDeadline(Date.now() + HEALTH_MS, () => connection.workflowService.getSystemInfo({}));
+    return 'ok';
+  } catch (error) {
+    return messageOf(error);
+  }
 }
 
 /** Temporal Cloud leaves search attributes to its own tools: there a person is told which ones are needed. */

@@ -56,6 +56,18 @@ export const CHECK: ActivityOptions = {
 /** One page of a listing. */
 export const LIST: ActivityOptions = { startToCloseTimeout: '2 minutes', scheduleToCloseTimeout: OUTAGE, retry: RETRY };
 
+/** One page of a reconciliation: a listing, some hundred small calls, or as many objects moved within their storage. */
+export const PAGE: ActivityOptions = {
+  startToCloseTimeout: '2 hours',
+  scheduleToCloseTimeout: '8 hours',
+  heartbeatTimeout: '10 seconds',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: RETRY,
+};
+
+/** Reads the files of a batch, however large they are: the heartbeat notices a dead worker. */
+export const READ: ActivityOptions = { ...PAGE, startToCloseTimeout: '1 day', scheduleToCloseTimeout: '2 days' };
+
 /** Reads what a step of a rollout has seen. What cannot be read within this time is a look without evidence, which holds the ramp. */
 export const LOOK: ActivityOptions = {
   startToCloseTimeout: '15 seconds',
@@ -72,5 +84,40 @@ export const DECIDE: ActivityOptions = {
 /** What was compared is written for as long as the ledger may be away. */
 export const RECORD: ActivityOptions = { startToCloseTimeout: '30 seconds', scheduleToCloseTimeout: OUTAGE, retry: RETRY };
 
+/** One more run of the old path. Where nobody serves it now, a comparison goes without. */
+export const control = (taskQueue: string, timeoutMs: number): ActivityOptions => ({
+  ...{ taskQueue, startToCloseTimeout: timeoutMs, scheduleToStartTimeout: '30 seconds', heartbeatTimeout: '10 seconds' },
+  retry: { maximumAttempts: 1 },
+});
+
 /** Nothing that a comparison uploaded may stay: it is tried for a week. */
 export const QUARANTINE: ActivityOptions = { startToCloseTimeout: '2 minutes', scheduleToCloseTimeout: '7 days', retry: RETRY };
+/** Reads a file at one side and writes it to the old upload path, and reads it back there; a few tries, and then whoever asked decides. */
+export function toLegacy(settings: UploadSettings, sizeBytes: number, legacyQueue: string): ActivityOptions {
+  const bytesMs = Math.ceil((sizeBytes / settings.minBytesPerSecond) * 1000);
+  return {
+    taskQueue: legacyQueue,
+    startToCloseTimeout: 2 * settings.activityTimeoutMs + 3 * bytesMs,
+    scheduleToCloseTimeout: OUTAGE + 9 * bytesMs,
+    heartbeatTimeout: '10 seconds',
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: { ...RETRY, maximumAttempts: 3 },
+  };
+}
+/** A page of a sweep that only the ledger is asked about. */
+export const SWEEP: ActivityOptions = {
+  startToCloseTimeout: '2 minutes',
+  scheduleToCloseTimeout: OUTAGE,
+  // What the ledger is doing at that moment is done before the sweep is counted.
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: RETRY,
+};
+
+/** A page of a sweep that asks providers. When it is stopped, what it has begun ends and is recorded first. */
+export const SWEEP_PROVIDERS: ActivityOptions = {
+  startToCloseTimeout: '30 minutes',
+  scheduleToCloseTimeout: OUTAGE,
+  heartbeatTimeout: '10 seconds',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: RETRY,
+};

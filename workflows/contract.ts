@@ -1,8 +1,14 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { defineQuery, defineSignal } from '@temporalio/workflow';
+import type { BackfillOrder, BackfillState } from '../src/domain/backfill-run.ts';
 import type { ComparisonRules, Observation } from '../src/domain/comparison.ts';
 import type { MigrationState } from '../src/domain/migration.ts';
+import type { MirrorState, RetryPlan } from '../src/domain/mirror.ts';
 import type { FileOperationResult, FileSource, Verification } from '../src/domain/models.ts';
+import type { PagedRun } from '../src/domain/paged-run.ts';
+import type { ReconcileOrder, ReconcileState } from '../src/domain/reconcile-run.ts';
+import type { RehomeState } from '../src/domain/rehome.ts';
+import type { QuotaRules, SweepProgress, SweepRules } from '../src/domain/retention.ts';
 import type { RolloutPlan, RolloutState } from '../src/domain/rollout.ts';
 import type { UploadOrder } from '../src/domain/upload-order.ts';
 
@@ -153,8 +159,113 @@ export interface ShadowComparisonInput {
   control: Observation;
   rules: ComparisonRules;
   candidateTimeoutMs: number;
+  /** Where the control is run a second time; absent: it is not. */
+  legacyQueue?: string;
   /** When shadowing is to rest. */
   breaker: { threshold: number; minSamples: number; cooldownSeconds: number };
   settings: UploadSettings;
 }
 export const shadowComparisonWorkflowId = (operationId: string) => `shadow-comparison:${operationId}`;
+/** Whoever can reach the old upload path serves this queue: the stock worker where one is configured, or the application itself. */
+export const legacyQueue = (taskQueue: string) => `${taskQueue}-legacy`;
+
+/** A file that the side which does not count is to have, too. */
+export interface MirroredFile {
+  name: string;
+  sizeBytes: number;
+  mimeType: string | null;
+  purpose: string;
+  /** Where workers read it; null: unified has it, or is to have it by `late` alone. */
+  source: FileSource | null;
+  /** The source was laid there for this alone, and is removed at the end. */
+  staged: boolean;
+  /** Of the tool when it was uploaded: what becomes of it counts there. */
+  step: number;
+  /** Operation of an upload to unified that goes on though legacy has answered; null: there is none. */
+  late: string | null;
+}
+export interface MirrorInput {
+  tool: string;
+  userId: string | null;
+  /** Whose id the application was given. */
+  answered: 'legacy' | 'unified';
+  id: string;
+  /** Where unified keeps the tool's files. */
+  provider: string;
+  legacyQueue: string;
+  retry: RetryPlan;
+  settings: UploadSettings;
+  /** Carried from run to run; absent at the start. */
+  carried?: { file: MirroredFile | null; staged: FileSource[]; attempts: number; begunAtMs: number; counted: boolean };
+}
+
+/** One for each file. @param key of the id and the user: ids of workflows are stored in plain text */
+export const mirrorWorkflowId = (tool: string, key: string) => `mirror:${tool}:${key}`;
+
+export const writeSignal = defineSignal<[MirroredFile]>('write');
+export const removeSignal = defineSignal<[SignalReason?]>('remove');
+export const mirrorStatusQuery = defineQuery<MirrorState>('status');
+
+export interface RehomeInput {
+  tool: string;
+  /** ISO 8601: files that were uploaded since then; null: all. */
+  since: string | null;
+  verify: Exclude<Verification, 'none'>;
+  /** Files at once. */
+  concurrency: number;
+  pageSize: number;
+  /** Files in one run of the workflow before it continues as new. */
+  filesPerRun: number;
+  legacyQueue: string;
+  settings: UploadSettings;
+  /** Carried from run to run; absent at the start. */
+  state?: RehomeState;
+}
+
+/** One at a time for a tool. */
+export const rehomeWorkflowId = (tool: string) => `rehome:${tool}`;
+export const rehomeStatusQuery = defineQuery<RehomeState>('status');
+export interface SweepInput {
+  dryRun: boolean;
+  rules: SweepRules;
+  quota: QuotaRules;
+  /** Files, or unfinished copies, that are looked at in one step. */
+  filesPerPage: number;
+  /** Deleted copies that are looked at in one step. */
+  purgesPerPage: number;
+  /** Deletes at once at the providers. */
+  concurrency: number;
+  /** Steps in one run of the workflow before it continues as new. */
+  pagesPerRun: number;
+  /** Carried from run to run; absent at the start. */
+  progress?: SweepProgress;
+}
+
+/** The name of the workflow, and the id of its schedule. Temporal adds the time to the ids of what a schedule starts. */
+export const RETENTION_SWEEP = 'retention-sweep';
+export const DRY_SWEEP_WORKFLOW_ID = 'retention-sweep-dry-run';
+
+export const stopSignal = defineSignal<[SignalReason?]>('stop');
+export const sweepStatusQuery = defineQuery<SweepProgress>('status');
+export interface ReconcileInput {
+  providers: readonly string[];
+  order: ReconcileOrder;
+  /** Whether what was found is settled, too. */
+  fix: boolean;
+  /** Pages in one run of the workflow before it continues as new. */
+  pagesPerRun: number;
+  /** Carried from run to run; absent at the start. */
+  state?: ReconcileState;
+}
+export const reconcileWorkflowId = (runId: string) => `reconcile:${runId}`;
+
+export interface BackfillInput {
+  order: BackfillOrder;
+  /** Batches in one run of the workflow before it continues as new. */
+  pagesPerRun: number;
+  state?: BackfillState;
+}
+export const backfillWorkflowId = (runId: string) => `hash-backfill:${runId}`;
+
+/** The query `status` of what goes page by page. */
+export const pagedStatusQuery = defineQuery<PagedRun>('status');

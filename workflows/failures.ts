@@ -1,5 +1,5 @@
 import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, isCancellation, TimeoutFailure } from '@temporalio/workflow';
-import { type ErrorJson, errorFromJson, FileManagementError, UploadError } from '../src/domain/errors.ts';
+import { type ErrorJson, errorFromJson, FileManagementError, messageOf, UploadError } from '../src/domain/errors.ts';
 
 /** What an activity or a child threw, as an error of ours again. Cancellation and everything unknown pass through. */
 export function fromFailure(error: unknown): unknown {
@@ -20,6 +20,13 @@ export function fromFailure(error: unknown): unknown {
   if (details?.code === undefined) return error;
   const { kind, code, provider, retryable } = details;
   return errorFromJson({ kind, message: cause.message, code, provider, retryable });
+}
+
+/** For people: what was said where it happened, also by code that is not ours. */
+export function reasonOf(error: unknown): string {
+  let cause = fromFailure(error);
+  while ((cause instanceof ActivityFailure || cause instanceof ChildWorkflowFailure) && cause.cause !== undefined) cause = cause.cause;
+  return messageOf(cause);
 }
 
 /** The end of a workflow: a plain Error would be retried by Temporal for ever. */

@@ -1,4 +1,9 @@
+export { hashBackfill as 'hash-backfill' } from './hash-backfill.ts';
 export { migrate } from './migrate.ts';
+export { mirror } from './mirror.ts';
+export { reconcile } from './reconcile.ts';
+export { rehome } from './rehome.ts';
+export { retentionSweep as 'retention-sweep' } from './retention-sweep.ts';
 export { rollback } from './rollback.ts';
 export { rollout } from './rollout.ts';
 export { shadowComparison as 'shadow-comparison' } from './shadow-comparison.ts';

@@ -5,7 +5,10 @@ import { type RollbackInput, SHARE, STATUS, TOOL } from './contract.ts';
 
 const { decideRollout } = proxyActivities<Activities>(DECIDE);
 
-/** Takes a share back that no rollout guards any more: of a completed one, or one that was set by hand. */
+/**
+ * Takes back what no rollout guards any more: the share of a completed one or one that was set by hand, and the stages in which unified
+ * answers everything. Legacy answers afterwards.
+ */
 export async function rollback({ tool, by, reason }: RollbackInput): Promise<void> {
   upsertSearchAttributes([
     { key: TOOL, value: tool },
@@ -13,7 +16,7 @@ export async function rollback({ tool, by, reason }: RollbackInput): Promise<voi
   ]);
   await decideRollout({
     ...{ decisionId: uuid4(), tool, decision: 'rolled_back', decidedBy: by, reason: reason ?? 'no reason given' },
-    ...{ state: { share: 0, status: 'rolled_back' }, evidence: {} },
+    ...{ state: { stage: 'live', share: 0, status: 'rolled_back' }, evidence: {} },
   });
   setCurrentDetails(`**rolled back**: 0 % of ${tool}`);
   upsertSearchAttributes([

@@ -43,6 +43,7 @@ import {
   STATUS,
   TOOL,
 } from './contract.ts';
+import { fromFailure, toWorkflowFailure } from './failures.ts';
 
 /**
  * One ramp of a tool: raises its share step by step while the evidence allows it, and takes all of it back when it does not. What it
@@ -143,7 +144,9 @@ export async function rollout(input: RolloutInput): Promise<RolloutProgress> {
       { key: SHARE, value: begun.state.share },
     ]);
     const by = { decidedBy: input.startedBy, reason: input.reason ?? begun.decisions[0]?.reason ?? '' };
-    await decide({ ...begun, decisions: begun.decisions.map((decision) => ({ ...decision, ...by })) });
+    await decide({ ...begun, decisions: begun.decisions.map((decision) => ({ ...decision, ...by })) }).catch((error: unknown) => {
+      throw toWorkflowFailure(fromFailure(error));
+    });
   } else show({});
   while (!isOver(progress.state)) {
     const nextEvaluationMs = Date.now() + plan.evaluationMs;

@@ -1,9 +1,9 @@
 import { CancellationScope, isCancellation, proxyActivities, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
-import type { Activities } from '../activities/index.ts';
+import type { Activities, LegacyActivities } from '../activities/index.ts';
 import { type Comparison, compare, type Observation } from '../src/domain/comparison.ts';
 import { FileManagementError } from '../src/domain/errors.ts';
-import { comparable, observedFile } from '../src/domain/shadow.ts';
-import { QUARANTINE, RECORD } from './activity-options.ts';
+import { candidateFirst, comparable, observedFile } from '../src/domain/shadow.ts';
+import { control, QUARANTINE, RECORD } from './activity-options.ts';
 import { type ShadowComparisonInput, STATUS, TOOL, type UploadInput } from './contract.ts';
 import { fromFailure } from './failures.ts';
 import { removeStaged, upload } from './upload.ts';
@@ -24,7 +24,7 @@ export async function shadowComparison(input: ShadowComparisonInput): Promise<Co
   const order = orderOf(input);
   try {
     setCurrentDetails('the candidate runs, in quarantine');
-    const outcome = await candidate(input, order);
+    const { outcome, again } = await runs(input, order);
     if (!outcome.ok && !(await isSourceThere(input.source))) {
       setCurrentDetails('not compared: the file was deleted meanwhile');
       upsertSearchAttributes([{ key: STATUS, value: 'skipped' }]);
@@ -33,7 +33,9 @@ export async function shadowComparison(input: ShadowComparisonInput): Promise<Co
     const observed = comparable(input.control, outcome);
     const comparison = compare(observed.control, observed.candidate, input.rules);
     setCurrentDetails(describe(comparison, observed));
-    await recordComparison({ ...recordOf(input, comparison, observed), noiseMismatches: null }, input.breaker);
+    const noise = again === null ? null : comparable(input.control, again);
+    const noiseMismatches = noise === null ? null : compare(noise.control, noise.candidate, { ...input.rules, timing: null }).mismatches;
+    await recordComparison({ ...recordOf(input, comparison, observed), noiseMismatches }, input.breaker);
     upsertSearchAttributes([{ key: STATUS, value: comparison.mismatches.length === 0 ? 'matched' : 'mismatched' }]);
     return comparison;
   } finally {
@@ -42,6 +44,27 @@ export async function shadowComparison(input: ShadowComparisonInput): Promise<Co
       if (input.staged) await removeStaged(order);
     });
   }
+}
+
+/** The candidate and, where that is asked for, the control once more, one after the other in an order that chance decides. */
+async function runs(input: ShadowComparisonInput, order: UploadInput): Promise<{ outcome: Observation; again: Observation | null }> {
+  if (input.legacyQueue === undefined) return { outcome: await candidate(input, order), again: null };
+  if (candidateFirst(Math.random())) {
+    const outcome = await candidate(input, order);
+    return { outcome, again: await controlAgain(input, input.legacyQueue) };
+  }
+  const again = await controlAgain(input, input.legacyQueue);
+  return { outcome: await candidate(input, order), again };
+}
+
+/** Null where the old path cannot be run from here now. */
+async function controlAgain({ tool, operationId, source, file, candidateTimeoutMs }: ShadowComparisonInput, queue: string) {
+  const { runControl } = proxyActivities<LegacyActivities>(control(queue, candidateTimeoutMs));
+  setCurrentDetails('the old path runs once more, to know what differs by chance');
+  return await runControl({ tool, operationId, source, file }).catch((error: unknown) => {
+    if (isCancellation(error)) throw error;
+    return null;
+  });
 }
 
 /** The upload that users would get, but for its namespace: nobody holds it. */

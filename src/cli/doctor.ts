@@ -22,7 +22,8 @@ const MARKS = { ok: ['green', '✓'], warning: ['yellow', '–'], failed: ['red'
 export async function runDoctor({ config: load, output, source }: CommandContext, options: DoctorOptions): Promise<number> {
   const config = load();
   const { checkSupabase, checkTemporal } = await import('./doctor-servers.ts');
-  const parts = await Promise.all([checkMachine(config, source.env), checkTemporal(config), checkSupabase(config)]);
+  const { checkRetention } = await import('./doctor-retention.ts');
+  const parts = await Promise.all([checkMachine(config, source.env), checkTemporal(config), checkSupabase(config), checkRetention(config)]);
   const checks = parts.flat();
   const healthy = checks.every(({ status }) => status !== 'failed');
   if (options.json === true) await output.json({ ok: healthy, checks });

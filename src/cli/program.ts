@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { registerBackfill } from './backfill.ts';
 import { registerBuckets } from './buckets.ts';
 import { registerConfig } from './config.ts';
 import type { CommandContext } from './context.ts';
@@ -8,16 +9,22 @@ import { registerDoctor } from './doctor.ts';
 import { registerDown } from './down.ts';
 import { registerDownload } from './download.ts';
 import { registerEnsure } from './ensure.ts';
+import { registerHold } from './hold.ts';
 import { registerIds } from './ids.ts';
 import { registerInfo } from './info.ts';
 import { registerList } from './list.ts';
 import { registerMigrate } from './migrate.ts';
 import { registerProviders } from './providers.ts';
 import { registerReady } from './ready.ts';
+import { registerReconcile } from './reconcile.ts';
+import { registerRestore } from './restore.ts';
+import { registerRetention } from './retention.ts';
 import { registerRollout } from './rollout.ts';
+import { registerServe } from './serve.ts';
 import { registerShadow } from './shadow.ts';
 import { registerUp } from './up.ts';
 import { registerUpload } from './upload.ts';
+import { registerVerify } from './verify.ts';
 import { registerWorker } from './worker.ts';
 
 const EXIT_CODES = `
@@ -44,6 +51,7 @@ export function createProgram(context: CommandContext, version: string, exit: (c
   registerUp(program, context, exit);
   registerDown(program, context, exit);
   registerWorker(program, context, exit);
+  registerServe(program, context, exit);
   registerMigrate(program, context, exit);
   registerUpload(program, context, exit);
   registerDownload(program, context);
@@ -51,12 +59,18 @@ export function createProgram(context: CommandContext, version: string, exit: (c
   registerInfo(program, context);
   registerEnsure(program, context);
   registerDelete(program, context);
+  registerRestore(program, context);
+  registerHold(program, context);
   registerIds(program, context, exit);
   registerReady(program, context, exit);
   registerBuckets(program, context);
   registerProviders(program, context);
   registerRollout(program, context, exit);
   registerShadow(program, context);
+  registerRetention(program, context, exit);
+  registerReconcile(program, context, exit);
+  registerBackfill(program, context, exit);
+  registerVerify(program, context, exit);
   registerConfig(program, context, exit);
   registerDoctor(program, context, exit);
   return program;

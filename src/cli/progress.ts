@@ -45,21 +45,12 @@ export interface Progress {
 }
 
 /** On a terminal one line that is written over; elsewhere a plain line every few seconds, for logs. */
-export function createProgress(stream: OutputStream, now: () => number): Progress {
-  let samples: Sample[] = [];
-  let expected: Expected | null = null;
+export function createLiveLine(stream: OutputStream, now: () => number): { show(line: string): void; end(): void } {
   let plainAt = Number.NEGATIVE_INFINITY;
   let last = '';
   let open = false;
   return {
-    show(state) {
-      const { totals } = state;
-      samples = addSample(
-        samples,
-        { atMs: now(), files: filesDone(totals), bytes: totals.uploadedBytes + totals.deduplicatedBytes },
-        WINDOW_MS,
-      );
-      const line = progressLine(state, samples, expected);
+    show(line) {
       if (stream.isTTY === true) {
         const width = (stream.columns ?? 80) - 1;
         stream.write(`\r${stripVTControlCharacters(line).slice(0, width)}\u001b[K`);
@@ -70,12 +61,31 @@ export function createProgress(stream: OutputStream, now: () => number): Progres
       }
       last = line;
     },
-    expect(counted) {
-      expected = counted;
-    },
     end() {
       if (open) stream.write('\n');
       open = false;
     },
+  };
+}
+
+/** A migration's line, with the speed of the last half minute. */
+export function createProgress(stream: OutputStream, now: () => number): Progress {
+  const line = createLiveLine(stream, now);
+  let samples: Sample[] = [];
+  let expected: Expected | null = null;
+  return {
+    show(state) {
+      const { totals } = state;
+      samples = addSample(
+        samples,
+        { atMs: now(), files: filesDone(totals), bytes: totals.uploadedBytes + totals.deduplicatedBytes },
+        WINDOW_MS,
+      );
+      line.show(progressLine(state, samples, expected));
+    },
+    expect(counted) {
+      expected = counted;
+    },
+    end: line.end,
   };
 }

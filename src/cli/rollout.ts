@@ -6,11 +6,15 @@ import { FileNotFoundError, ValidationError } from '../domain/errors.ts';
 import { formatDuration } from '../domain/format.ts';
 import { rejudge } from '../domain/rejudge.ts';
 import type { RolloutPlan } from '../domain/rollout.ts';
+import { isLegacyAlone, refusalOfRollout, words } from '../domain/stages.ts';
 import type { RolloutEvent, RolloutLedger } from '../ledger/rollout-ledger.ts';
 import type { CommandContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
+import { registerFiles } from './rollout-files.ts';
 import { collectShares, duration, type RuleOptions, ruleOptions, rulesOf, shares } from './rollout-options.ts';
 import { eventRow, opinionLine, progressLines, rolloutLine } from './rollout-output.ts';
+import { registerRehome, runRehome } from './rollout-rehome.ts';
+import { registerStage } from './rollout-stage.ts';
 import { inForce } from './shadow.ts';
 
 interface StartOptions extends RuleOptions {
@@ -32,7 +36,7 @@ interface SignalOptions {
 const WATCH_MS = 1000;
 const EVENTS = 10_000;
 
-/** `rollout start|status|watch|pause|resume|promote|rollback|history|rejudge`. */
+/** `rollout start|status|watch|pause|resume|promote|rollback|history|rejudge|stage|files|rehome`. */
 export function registerRollout(program: Command, context: CommandContext, exit: (code: number) => void): void {
   const { output } = context;
   const rollout = program
@@ -42,7 +46,7 @@ export function registerRollout(program: Command, context: CommandContext, exit:
     rollout
       .command(name)
       .description(description)
-      .argument('<tool>', 'kimi, smart_handler or supabase')
+      .argument('<tool>', 'kimi, smart_handler, supabase, or one of CUTOVER_TOOLS')
       .option('--json', 'print one JSON document');
   const why = ['--reason <text>', 'why, for the audit'] as const;
   const ledger = async () => (await context.services().stores()).rollouts;
@@ -59,6 +63,9 @@ export function registerRollout(program: Command, context: CommandContext, exit:
     .option(...why);
   for (const option of ruleOptions()) start.addOption(option);
   start.action(async (tool: string, options: StartOptions) => {
+    const stage = (await (await ledger()).rollout(tool))?.stage;
+    const refusal = stage === undefined ? null : refusalOfRollout(tool, stage);
+    if (refusal !== null) throw new ValidationError(refusal, { code: 'stage_refused' });
     const client = await context.services().client();
     const plan = await client.startRollout({
       tool,
@@ -145,20 +152,33 @@ export function registerRollout(program: Command, context: CommandContext, exit:
   signal('pause', 'stay at the share that is in force; a bad candidate is still rolled back', 'Asked to pause.');
   signal('resume', 'go on: lifts the pause of this reason, or all of them', 'Asked to go on.');
   signal('promote', 'end the step that is under way, or the whole rollout after its last one', 'Asked to promote.');
-  about('rollback', 'set the share to 0, whatever state the rollout is in')
+  about('rollback', 'let legacy answer everything, whatever state the rollout is in')
     .option(...why)
-    .action(async (tool: string, { reason, json }: SignalOptions) => {
+    .option('--rehome', 'then copy the files that only unified holds into legacy storage')
+    .action(async (tool: string, { reason, json, rehome }: SignalOptions & { rehome?: boolean }) => {
+      const then = async () => (rehome === true ? exit(await runRehome(context, tool, json === undefined ? {} : { json })) : undefined);
       const before = await (await ledger()).rollout(tool);
-      if (before?.status === 'rolled_back') {
-        output.message(`${tool} is rolled back already.`);
-        return json === true ? await output.json(before) : await output.data(`${tool}: ${rolloutLine(before)}`);
+      const answers = before !== null && isLegacyAlone(before.stage);
+      if (answers || before?.status === 'rolled_back') {
+        output.message(
+          answers
+            ? `${tool} is in the stage ${words(before.stage)}: legacy answers everything already, and nothing was changed.`
+            : `${tool} is rolled back already.`,
+        );
+        if (json !== true) await output.data(`${tool}: ${rolloutLine(before)}`);
+        else if (rehome !== true) await output.json(before);
+        return await then();
       }
       const client = await context.services().client();
       await client.rollbackRollout(tool, { by: userInfo().username, ...(reason === undefined ? {} : { reason }) });
       const record = await (await ledger()).rollout(tool);
-      if (json === true) await output.json(record);
-      else await output.data(`${tool}: ${record === null ? 'nothing was in force' : rolloutLine(record)}`);
+      if (json !== true) await output.data(`${tool}: ${record === null ? 'nothing was in force' : rolloutLine(record)}`);
+      else if (rehome !== true) await output.json(record);
+      await then();
     });
+  registerStage(rollout, context);
+  registerFiles(rollout, context);
+  registerRehome(rollout, context, exit);
 
   about('history', 'every decision about a tool, with who and why').action(async (tool: string, { json }: { json?: boolean }) => {
     const rows: string[][] = [];

@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { TOOLS } from '../config/index.ts';
+import { settingsOfTool } from '../config/index.ts';
 import { ValidationError } from '../domain/errors.ts';
 import { formatDuration } from '../domain/format.ts';
 import { overridesOf, type ShadowOverrides, type ShadowSettings, shadowInForce, shadowKey } from '../domain/shadow.ts';
@@ -32,7 +32,7 @@ export function registerShadow(program: Command, context: CommandContext): void 
   const defaults = (): ShadowSettings => context.config().migration.shadow;
 
   async function change(tool: string, what: (before: ShadowOverrides) => ShadowOverrides, json: boolean | undefined): Promise<void> {
-    checkTool(tool);
+    settingsOfTool(context.config().migration, tool);
     const ledger = await rollouts();
     const overrides = what((await inForce(ledger, tool, defaults())).overrides);
     await ledger.setOperatorSetting(shadowKey(tool), { ...overrides }, userInfo().username);
@@ -60,7 +60,7 @@ export function registerShadow(program: Command, context: CommandContext): void 
     await change(tool, (before) => ({ ...before, enabled: false }), json);
   });
   about('status', 'the settings in force').action(async (tool: string, { json }: SetOptions) => {
-    checkTool(tool);
+    settingsOfTool(context.config().migration, tool);
     const { settings } = await inForce(await rollouts(), tool, defaults());
     if (json === true) await output.json({ tool, ...settings });
     else await output.data(`${tool}: ${settingsLine(settings)}`);
@@ -69,7 +69,7 @@ export function registerShadow(program: Command, context: CommandContext): void 
     .option('--since <time>', 'only those since then: 1h, 2d, or a time such as 2026-01-31T12:00:00Z', since(context.now))
     .addOption(new Option('--examples <n>', 'differing comparisons to show').argParser(wholeNumber(0, 100)).default(5))
     .action(async (tool: string, options: { since?: string; examples: number; json?: boolean }) => {
-      checkTool(tool);
+      settingsOfTool(context.config().migration, tool);
       const stores = await context.services().stores();
       const report = await stores.shadow.shadowReport(tool, options.since ?? null, options.examples);
       if (options.json === true) await output.json({ tool, since: options.since ?? null, ...report });
@@ -87,11 +87,6 @@ export async function inForce(
   const overrides = overridesOf(settings[shadowKey(tool)]);
   const stage = rollouts.find((rollout) => rollout.tool === tool)?.stage ?? 'off';
   return { overrides, settings: shadowInForce(defaults, overrides, stage) };
-}
-
-function checkTool(tool: string): void {
-  if (!(TOOLS as readonly string[]).includes(tool))
-    throw new ValidationError(`There is no tool ${JSON.stringify(tool)}; there are: ${TOOLS.join(', ')}`, { code: 'unknown_tool' });
 }
 
 const setOptions = (): Option[] => [

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { startStack } from '../stack/stack.ts';
+import { aborted } from './aborted.ts';
 import { announce, type UpOptions } from './announce.ts';
 import type { CommandContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
@@ -53,13 +54,6 @@ export async function runUp(context: CommandContext, options: UpOptions): Promis
   }
   output.message('Stopped. The data is kept.');
   return EXIT.ok;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
 
 /** A program that started us hands its Ctrl-C on, and the terminal sends it too. */

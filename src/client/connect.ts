@@ -3,6 +3,8 @@ import { Client, Connection, type TLSConfig } from '@temporalio/client';
 
 import type { Config } from '../config/index.ts';
 import { messageOf, ProviderUnavailableError, ValidationError } from '../domain/errors.ts';
+import type { Tracing } from '../domain/tracing.ts';
+import { tracedStarts } from './trace-header.ts';
 
 export type TemporalSettings = Config['temporal'];
 
@@ -45,12 +47,13 @@ export async function connectionOptions(temporal: TemporalSettings): Promise<{ a
   };
 }
 
-/** A connected client; close its connection when done. Throws ProviderUnavailableError, which says what to do. */
-export async function connectTemporal(temporal: TemporalSettings): Promise<Client> {
+/** A connected client; close its connection when done. Workflows that it starts within a trace belong to that. Throws ProviderUnavailableError, which says what to do. */
+export async function connectTemporal(temporal: TemporalSettings, tracing?: Tracing): Promise<Client> {
   const options = await connectionOptions(temporal);
   try {
     const connection = await Connection.connect({ ...options, connectTimeout: '5 seconds' });
-    return new Client({ connection, namespace: temporal.namespace });
+    const interceptors = tracing === undefined ? {} : { interceptors: { workflow: [tracedStarts(tracing)] } };
+    return new Client({ connection, namespace: temporal.namespace, ...interceptors });
   } catch (error) {
     throw unreachable(temporal, error);
   }

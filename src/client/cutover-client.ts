@@ -30,8 +30,12 @@ import {
 import type { Config } from '../config/index.ts';
 import { type ErrorJson, errorFromJson, FileManagementError, FileNotFoundError, messageOf, ValidationError } from '../domain/errors.ts';
 import type { MigrationState } from '../domain/migration.ts';
+import type { Tracing } from '../domain/tracing.ts';
 import type { UploadOrder } from '../domain/upload-order.ts';
 import { connectTemporal, unreachable } from './connect.ts';
+import { createMaintenanceClient } from './maintenance-client.ts';
+import { createMirrorClient } from './mirror-client.ts';
+import { createRetentionClient } from './retention-client.ts';
 import { createRolloutClient } from './rollout-client.ts';
 import { uploadSettings } from './settings.ts';
 import { createShadowClient } from './shadow-client.ts';
@@ -53,8 +57,8 @@ export function newMigrationId(now: Date): string {
 /** Starts workflows, sends signals and reads state: the only place that knows ids and start policies. */
 export type CutoverClient = Awaited<ReturnType<typeof connectClient>>;
 
-export async function connectClient(config: Config) {
-  const client = await connectTemporal(config.temporal);
+export async function connectClient(config: Config, tracing?: Tracing) {
+  const client = await connectTemporal(config.temporal, tracing);
   const closed = new AbortController();
   setMaxListeners(0, closed.signal);
   return {
@@ -67,7 +71,7 @@ export async function connectClient(config: Config) {
   };
 }
 
-export type ClientConfig = Pick<Config, 'temporal' | 'files' | 'operations' | 'providers' | 'migration' | 'rollouts'>;
+export type ClientConfig = Pick<Config, 'temporal' | 'files' | 'operations' | 'providers' | 'migration' | 'rollouts' | 'retention'>;
 
 /** @param closed ends the calls that are under way when it aborts */
 export function createClient(client: Client, config: ClientConfig, closed?: AbortSignal) {
@@ -90,8 +94,11 @@ export function createClient(client: Client, config: ClientConfig, closed?: Abor
   };
 
   return {
+    ...createRetentionClient(client, config, asked),
     ...createRolloutClient(client, config, asked),
     ...createShadowClient(client, config, asked),
+    ...createMirrorClient(client, config, asked),
+    ...createMaintenanceClient(client, taskQueue, asked),
 
     /** The same idempotency key while it runs is the same upload. */
     async startUpload({ attempts: tries, ...upload }: NewUpload): Promise<WorkflowHandle> {
@@ -187,7 +194,7 @@ function clientError(temporal: Config['temporal'], what: string, error: unknown)
     });
   if (error instanceof WorkflowNotFoundError)
     return new FileNotFoundError(
-      `There is no ${what} that is running or that Temporal still knows (namespace ${temporal.namespace}). See them with: npx cutover migrate list`,
+      `There is no ${what} that is running or that Temporal still knows (namespace ${temporal.namespace}).${what.startsWith('migration') ? ' See them with: npx cutover migrate list' : ''}`,
       {
         code: 'workflow_not_found',
         cause: error,

@@ -13,7 +13,7 @@ import {
   rolloutWorkflowId,
   type SignalReason,
 } from '../../workflows/contract.ts';
-import { type Config, TOOLS } from '../config/index.ts';
+import { type Config, settingsOfTool } from '../config/index.ts';
 import { FileNotFoundError, ValidationError } from '../domain/errors.ts';
 import type { RolloutPlan } from '../domain/rollout.ts';
 import { checkPlan } from '../domain/rollout-plan.ts';
@@ -44,8 +44,7 @@ const LOOKS_PER_RUN = 1000;
  * @throws ValidationError `invalid_rollout`, `unknown_tool`, `switched_off`
  */
 export function planRollout({ migration, rollouts }: Pick<Config, 'migration' | 'rollouts'>, asked: NewRollout): RolloutPlan {
-  checkTool(asked.tool);
-  const tool = migration.tools[asked.tool];
+  const tool = settingsOfTool(migration, asked.tool);
   const off = [...(migration.enabled ? [] : ['ENABLE_UNIFIED_MANAGER']), ...(tool.enabled ? [] : [tool.switch])];
   if (off.length > 0)
     throw new ValidationError(
@@ -82,17 +81,13 @@ export function planRollout({ migration, rollouts }: Pick<Config, 'migration' | 
   return plan;
 }
 
-function checkTool(tool: string): asserts tool is (typeof TOOLS)[number] {
-  if (!(TOOLS as readonly string[]).includes(tool))
-    throw new ValidationError(`There is no tool ${JSON.stringify(tool)}; there are: ${TOOLS.join(', ')}`, { code: 'unknown_tool' });
-}
-
 /** How the errors of Temporal's client become ours. */
 export type Asked = <T>(what: string, ask: () => Promise<T>) => Promise<T>;
 
 /** Starts rollouts, sends their signals and reads their state. */
 export function createRolloutClient(client: Client, config: Pick<Config, 'temporal' | 'migration' | 'rollouts'>, asked: Asked) {
   const { taskQueue } = config.temporal;
+  const checkTool = (tool: string): void => void settingsOfTool(config.migration, tool);
   const handle = (tool: string) => client.workflow.getHandle(rolloutWorkflowId(tool));
   const signal = (definition: typeof pauseSignal) => async (tool: string, why: SignalReason) => {
     checkTool(tool);
@@ -149,6 +144,19 @@ export function createRolloutClient(client: Client, config: Pick<Config, 'tempor
             args: [{ tool, by, reason: reason ?? null } satisfies RollbackInput],
           });
         }
+      });
+    },
+    /** Whether a ramp is under way, also one that waits. */
+    async rolloutRuns(tool: string): Promise<boolean> {
+      checkTool(tool);
+      return await asked(`rollout of ${tool}`, async () => {
+        const found = await handle(tool)
+          .describe()
+          .catch((error: unknown) => {
+            if (error instanceof WorkflowNotFoundError) return null;
+            throw error;
+          });
+        return found?.status.name === 'RUNNING';
       });
     },
     /** Null where none was started, or Temporal has forgotten it. Needs a worker. */

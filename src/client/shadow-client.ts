@@ -1,22 +1,32 @@
 import type { Client } from '@temporalio/client';
 import { WorkflowIdConflictPolicy } from '@temporalio/common';
-import { type ShadowComparisonInput, shadowComparisonWorkflowId } from '../../workflows/contract.ts';
+import { legacyQueue, type ShadowComparisonInput, shadowComparisonWorkflowId } from '../../workflows/contract.ts';
 import type { Asked } from './rollout-client.ts';
 import { type SettingsConfig, uploadSettings } from './settings.ts';
 
-export type NewShadowComparison = Omit<ShadowComparisonInput, 'settings'>;
+export type NewShadowComparison = Omit<ShadowComparisonInput, 'settings' | 'legacyQueue'> & {
+  /** Whether the control runs a second time. */
+  controlRuns?: boolean;
+};
 
 /** Starts shadow comparisons. */
 export function createShadowClient(client: Client, config: SettingsConfig, asked: Asked) {
+  const { taskQueue } = config.temporal;
   return {
     /** The same operation is compared once. Resolves when Temporal has taken it. */
-    async startShadowComparison(comparison: NewShadowComparison): Promise<void> {
+    async startShadowComparison({ controlRuns = false, ...comparison }: NewShadowComparison): Promise<void> {
       await asked('shadow comparison', () =>
         client.workflow.start('shadow-comparison', {
           workflowId: shadowComparisonWorkflowId(comparison.operationId),
           workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
-          taskQueue: config.temporal.taskQueue,
-          args: [{ ...comparison, settings: uploadSettings(config, comparison.provider) } satisfies ShadowComparisonInput],
+          taskQueue,
+          args: [
+            {
+              ...comparison,
+              ...(controlRuns ? { legacyQueue: legacyQueue(taskQueue) } : {}),
+              settings: uploadSettings(config, comparison.provider),
+            } satisfies ShadowComparisonInput,
+          ],
         }),
       );
     },

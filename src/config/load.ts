@@ -5,16 +5,21 @@ import { pairConnections } from './connections.ts';
 import { filesSchema } from './files.ts';
 import { type Found, find, type Layer, type Origin, readDotenv } from './layers.ts';
 import { legacySchema } from './legacy.ts';
+import { mcpSchema } from './mcp.ts';
+import { metricsSchema } from './metrics.ts';
 import { migrationSchema } from './migration.ts';
 import { nearMisses } from './near-misses.ts';
 import { operationsSchema } from './operations.ts';
 import { ConfigError, type Problem } from './problem.ts';
 import { providersSchema } from './providers.ts';
+import { retentionSchema } from './retention.ts';
 import { rolloutsSchema } from './rollouts.ts';
 import { logSchema, stackSchema, workerSchema } from './runtime.ts';
+import { serveSchema } from './serve.ts';
 import { infoOf, type SettingInfo } from './setting.ts';
 import { supabaseSchema } from './supabase.ts';
 import { temporalSchema } from './temporal.ts';
+import { configuredTools, TOOLS, type Tool, toolOfVariable } from './tools.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -35,20 +40,24 @@ export interface InForce extends Pick<SettingInfo, 'about' | 'secret'> {
 
 export const MASK = '********';
 
-/** Every concern's variables and how they become settings. The one list of what can be configured. */
-export function concerns({ env, cwd }: ConfigSource) {
+/** Every concern's variables and how they become settings. The one list of what can be configured: some are there for each tool. */
+export function concerns({ env, cwd }: ConfigSource, tools: readonly Tool[] = TOOLS) {
   const cache = env.XDG_CACHE_HOME?.startsWith('/') ? env.XDG_CACHE_HOME : join(env.HOME ?? homedir(), '.cache');
   return {
     temporal: temporalSchema(cwd),
     supabase: supabaseSchema(),
     files: filesSchema(),
+    retention: retentionSchema(),
     providers: providersSchema(),
-    migration: migrationSchema(),
+    migration: migrationSchema(tools),
     legacy: legacySchema(),
     rollouts: rolloutsSchema(),
     operations: operationsSchema(),
+    mcp: mcpSchema(),
     worker: workerSchema(),
+    serve: serveSchema(cwd),
     stack: stackSchema(cwd, { stateDir: resolve(cwd, '.cutover'), cacheDir: join(cache, 'cutover') }),
+    metrics: metricsSchema(),
     log: logSchema(),
   };
 }
@@ -76,13 +85,13 @@ export const stackEnvPath = (stateDir: string): string => join(stateDir, 'stack.
  * @throws ConfigError with all problems at once.
  */
 export function loadConfig(source: ConfigSource): Config {
-  const schemas = concerns(source);
   const problems: Problem[] = [];
+  const layers = readLayers(source, problems);
+  const schemas = concerns(source, configuredTools(layers));
   const infos = new Map<string, SettingInfo>();
   for (const { variables } of Object.values(schemas))
     for (const [name, schema] of Object.entries(variables.shape)) infos.set(name, infoOf(schema as z.ZodType));
 
-  const layers = readLayers(source, problems);
   const all = new Map<string, Found>();
   for (const [name, { alias }] of infos) {
     const found = find(layers, name, alias);
@@ -97,7 +106,7 @@ export function loadConfig(source: ConfigSource): Config {
   for (const [key, { title, variables, schema }] of Object.entries(schemas)) {
     const parsed = schema.safeParse(input);
     if (parsed.success) settings[key] = parsed.data;
-    else for (const issue of parsed.error.issues) problems.push(problemOf(issue, infos, paired.found));
+    else for (const issue of allIssues(schema, input, parsed.error)) problems.push(problemOf(issue, infos, paired.found));
     for (const name of Object.keys(variables.shape)) inForce.push(describe(title, name, infos, paired.found));
   }
   if (problems.length > 0) throw new ConfigError(problems);
@@ -114,7 +123,8 @@ export function loadConfig(source: ConfigSource): Config {
   });
 }
 
-function readLayers({ env, cwd }: ConfigSource, problems: Problem[]): Layer[] {
+/** The strongest last. What cannot be read is a problem, and empty. */
+export function readLayers({ env, cwd }: ConfigSource, problems: Problem[]): Layer[] {
   const dotenv = (origin: Origin, path: string): Layer => {
     try {
       return { origin, where: path, values: readDotenv(path) };
@@ -128,6 +138,20 @@ function readLayers({ env, cwd }: ConfigSource, problems: Problem[]): Layer[] {
   const stateDir = find([file, environment], 'CUTOVER_STATE_DIR', null)?.value || '.cutover';
   return [dotenv('stack', stackEnvPath(resolve(cwd, stateDir))), file, environment];
 }
+
+/**
+ * What is wrong with one variable keeps zod from looking at what is wrong between several. So it looks again without the wrong ones, and
+ * what it finds then counts where none of them (`params.with` names the others of a rule) has a part in it.
+ */
+function allIssues(schema: z.ZodType, input: Environment, { issues }: z.ZodError): z.core.$ZodIssue[] {
+  const wrong = new Set(issues.map(({ path }) => String(path[0])));
+  const again = schema.safeParse(Object.fromEntries(Object.entries(input).filter(([name]) => !wrong.has(name))));
+  const between = again.success ? [] : again.error.issues.filter((issue) => !variablesOf(issue).some((name) => wrong.has(name)));
+  return [...issues, ...between];
+}
+
+const variablesOf = (issue: z.core.$ZodIssue): string[] =>
+  [issue.path[0], ...(issue.code === 'custom' ? (issue.params?.with ?? []) : [])].map(String);
 
 function problemOf(issue: z.core.$ZodIssue, infos: ReadonlyMap<string, SettingInfo>, found: ReadonlyMap<string, Found>): Problem {
   const variable = String(issue.path[0]);
@@ -146,10 +170,16 @@ function describe(section: string, name: string, infos: ReadonlyMap<string, Sett
 function slips(layers: readonly Layer[], infos: ReadonlyMap<string, SettingInfo>): string[] {
   const known = [...infos].flatMap(([name, { alias }]) => (alias === null ? [name] : [name, alias]));
   return layers.flatMap(({ where, values }) =>
-    nearMisses(Object.keys(values), known).map(
-      ({ name, suggestion }) =>
-        `${name} (${where}) is not a variable of cutover${suggestion === null ? '' : `: did you mean ${suggestion}?`}`,
-    ),
+    nearMisses(Object.keys(values), known, (name) => toolOfVariable(name) !== null).map(({ name, suggestion }) => {
+      const tool = toolOfVariable(name);
+      const more =
+        suggestion !== null
+          ? `: did you mean ${suggestion}?`
+          : tool !== null
+            ? `: there is no tool ${tool}, unless CUTOVER_TOOLS names it`
+            : '';
+      return `${name} (${where}) is not a variable of cutover${more}`;
+    }),
   );
 }
 

@@ -2,10 +2,7 @@ import { z } from 'zod';
 import type { ShadowSettings } from '../domain/shadow.ts';
 import { boolean, float, integer, list } from './parsers.ts';
 import { setting } from './setting.ts';
-
-/** The tools that ship. Each is a named place in the application from which files are uploaded. */
-export const TOOLS = ['kimi', 'smart_handler', 'supabase'] as const;
-export type Tool = (typeof TOOLS)[number];
+import { furtherTools, rolloutVariable, switchVariable, type Tool, type ToolSettings } from './tools.ts';
 
 const percentage = (tool: string) =>
   setting(float({ min: 0, max: 100 }), {
@@ -15,9 +12,9 @@ const percentage = (tool: string) =>
 const enabled = (tool: string) => setting(boolean(), { about: `Whether unified may serve ${tool} at all`, default: false });
 const rate = () => float({ min: 0, max: 1 });
 
-/** What the facade may do, and the first values of what operators change while things run. */
-export function migrationSchema() {
-  const variables = z.object({
+/** What the facade may do, and the first values of what operators change while things run. Each tool has a switch and a share. */
+export function migrationSchema(names: readonly Tool[]) {
+  const own = z.object({
     ENABLE_UNIFIED_MANAGER: setting(boolean(), { about: 'Master switch: off means that everything goes to legacy', default: false }),
     ENABLE_FALLBACK_TO_LEGACY: setting(boolean(), { about: 'Legacy answers where unified fails', default: true }),
     ENABLE_SHADOW_MODE: setting(boolean(), { about: 'Run the candidate beside legacy on a sample, and compare', default: false }),
@@ -50,38 +47,50 @@ export function migrationSchema() {
       default: null,
       shown: '',
     }),
-    ENABLE_KIMI_MIGRATION: enabled('kimi'),
-    ENABLE_SMART_HANDLER_MIGRATION: enabled('smart_handler'),
-    ENABLE_SUPABASE_MIGRATION: enabled('supabase'),
-    KIMI_ROLLOUT_PERCENTAGE: percentage('kimi'),
-    SMART_HANDLER_ROLLOUT_PERCENTAGE: percentage('smart_handler'),
-    SUPABASE_ROLLOUT_PERCENTAGE: percentage('supabase'),
+    CUTOVER_TOOLS: setting(furtherTools(), {
+      about: 'Names of further tools, separated by commas; each has its own ENABLE_…_MIGRATION and …_ROLLOUT_PERCENTAGE',
+      default: null,
+    }),
   });
-  const schema = variables.transform((v) => ({
-    enabled: v.ENABLE_UNIFIED_MANAGER,
-    fallbackToLegacy: v.ENABLE_FALLBACK_TO_LEGACY,
-    shadow: {
-      enabled: v.ENABLE_SHADOW_MODE,
-      sampleRate: v.SHADOW_MODE_SAMPLE_RATE,
-      errorThreshold: v.SHADOW_MODE_ERROR_THRESHOLD,
-      minSamples: v.SHADOW_MODE_MIN_SAMPLES,
-      maxSamplesPerMinute: v.SHADOW_MODE_MAX_SAMPLES_PER_MINUTE,
-      durationMs: v.SHADOW_MODE_DURATION_MINUTES * 60_000,
-      cooldownMs: v.SHADOW_MODE_COOLDOWN_MINUTES * 60_000,
-      includeTiming: v.SHADOW_MODE_INCLUDE_TIMING,
-      candidateTimeoutMs: v.SHADOW_MODE_CANDIDATE_TIMEOUT_SECONDS * 1000,
-      controlRuns: v.SHADOW_MODE_CONTROL_RUNS,
-      ignore: v.SHADOW_MODE_IGNORE_FIELDS ?? [],
-    } satisfies ShadowSettings,
-    tools: {
-      kimi: { enabled: v.ENABLE_KIMI_MIGRATION, share: v.KIMI_ROLLOUT_PERCENTAGE, switch: 'ENABLE_KIMI_MIGRATION' },
-      smart_handler: {
-        enabled: v.ENABLE_SMART_HANDLER_MIGRATION,
-        share: v.SMART_HANDLER_ROLLOUT_PERCENTAGE,
-        switch: 'ENABLE_SMART_HANDLER_MIGRATION',
-      },
-      supabase: { enabled: v.ENABLE_SUPABASE_MIGRATION, share: v.SUPABASE_ROLLOUT_PERCENTAGE, switch: 'ENABLE_SUPABASE_MIGRATION' },
-    } satisfies Record<Tool, { enabled: boolean; share: number; switch: string }>,
-  }));
+  // Switches, then shares: their names are known at run time only, and the types know the others.
+  const perTool = Object.fromEntries([
+    ...names.map((tool) => [switchVariable(tool), enabled(tool)]),
+    ...names.map((tool) => [rolloutVariable(tool), percentage(tool)]),
+  ]);
+  const variables = own.extend(perTool) as unknown as typeof own;
+  const schema = variables.transform((v, context) => {
+    const possible = v.SHADOW_MODE_MAX_SAMPLES_PER_MINUTE * v.SHADOW_MODE_DURATION_MINUTES;
+    if (v.SHADOW_MODE_DURATION_MINUTES > 0 && v.SHADOW_MODE_MIN_SAMPLES > possible)
+      context.addIssue({
+        code: 'custom',
+        path: ['SHADOW_MODE_MIN_SAMPLES'],
+        params: { with: ['SHADOW_MODE_MAX_SAMPLES_PER_MINUTE', 'SHADOW_MODE_DURATION_MINUTES'] },
+        message: `must not be more than the ${Math.floor(possible)} comparisons that there can be: SHADOW_MODE_MAX_SAMPLES_PER_MINUTE is ${v.SHADOW_MODE_MAX_SAMPLES_PER_MINUTE}, SHADOW_MODE_DURATION_MINUTES is ${v.SHADOW_MODE_DURATION_MINUTES}`,
+      });
+    const given = v as Readonly<Record<string, unknown>>;
+    const tools: Record<Tool, ToolSettings> = {};
+    for (const tool of names) {
+      const variable = switchVariable(tool);
+      tools[tool] = { enabled: given[variable] as boolean, share: given[rolloutVariable(tool)] as number, switch: variable };
+    }
+    return {
+      enabled: v.ENABLE_UNIFIED_MANAGER,
+      fallbackToLegacy: v.ENABLE_FALLBACK_TO_LEGACY,
+      shadow: {
+        enabled: v.ENABLE_SHADOW_MODE,
+        sampleRate: v.SHADOW_MODE_SAMPLE_RATE,
+        errorThreshold: v.SHADOW_MODE_ERROR_THRESHOLD,
+        minSamples: v.SHADOW_MODE_MIN_SAMPLES,
+        maxSamplesPerMinute: v.SHADOW_MODE_MAX_SAMPLES_PER_MINUTE,
+        durationMs: v.SHADOW_MODE_DURATION_MINUTES * 60_000,
+        cooldownMs: v.SHADOW_MODE_COOLDOWN_MINUTES * 60_000,
+        includeTiming: v.SHADOW_MODE_INCLUDE_TIMING,
+        candidateTimeoutMs: v.SHADOW_MODE_CANDIDATE_TIMEOUT_SECONDS * 1000,
+        controlRuns: v.SHADOW_MODE_CONTROL_RUNS,
+        ignore: v.SHADOW_MODE_IGNORE_FIELDS ?? [],
+      } satisfies ShadowSettings,
+      tools,
+    };
+  });
   return { title: 'Migration', variables, schema };
 }

@@ -1,5 +1,9 @@
-/** Names of the environment that are probably slips: close to a known one, or in our own family and unknown. */
-export function nearMisses(names: Iterable<string>, known: readonly string[]): { name: string; suggestion: string | null }[] {
+/** Names of the environment that are probably slips: close to a known one, or in our own family (`ours` knows more of it) and unknown. */
+export function nearMisses(
+  names: Iterable<string>,
+  known: readonly string[],
+  ours: (name: string) => boolean = () => false,
+): { name: string; suggestion: string | null }[] {
   const knownNames = new Set(known);
   const slips: { name: string; suggestion: string | null }[] = [];
   for (const name of names) {
@@ -8,7 +12,7 @@ export function nearMisses(names: Iterable<string>, known: readonly string[]): {
       .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
       .sort((a, b) => a.distance - b.distance);
     const suggestion = best !== undefined && best.distance <= 2 && name.length >= 6 ? best.candidate : null;
-    if (suggestion !== null || name.startsWith('CUTOVER_')) slips.push({ name, suggestion });
+    if (suggestion !== null || name.startsWith('CUTOVER_') || ours(name)) slips.push({ name, suggestion });
   }
   return slips;
 }

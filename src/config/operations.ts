@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { float, integer } from './parsers.ts';
 import { setting } from './setting.ts';
 
+const multiplier = () => float({ min: 0.01, max: 100 });
 const seconds = () => float({ min: 0.001, max: 86_400 });
 
 /** How much longer each layer lasts than a small call to a provider; the order from the inside out. */
@@ -23,6 +24,8 @@ export function operationsSchema() {
     }),
     SHIM_TIMEOUT_SECONDS: setting(seconds(), { about: 'Waiting for a workflow', default: null, shown: '3 × TOOL_TIMEOUT_SECONDS' }),
     CLIENT_TIMEOUT_SECONDS: setting(seconds(), { about: 'A caller of the CLI', default: null, shown: '3.75 × TOOL_TIMEOUT_SECONDS' }),
+    THINKING_TIMEOUT_MULTIPLIER: setting(multiplier(), { about: 'All four, where the file is for a model that thinks long', default: 1.5 }),
+    FAST_TIMEOUT_MULTIPLIER: setting(multiplier(), { about: 'All four, where it is for a fast one', default: 0.7 }),
     MAX_RETRY_ATTEMPTS: setting(integer({ min: 0, max: 10 }), { about: "Retries of a provider's call inside one activity", default: 3 }),
   });
   const schema = variables.transform((v, context) => {
@@ -37,9 +40,18 @@ export function operationsSchema() {
       const [name] = LAYERS[layer] ?? LAYERS[0];
       const [insideName] = LAYERS[layer - 1] ?? LAYERS[0];
       if (inside !== undefined && ms <= inside)
-        context.addIssue({ code: 'custom', path: [name], message: `must be more than ${insideName}, which is ${inside / 1000}` });
+        context.addIssue({
+          code: 'custom',
+          path: [name],
+          params: { with: LAYERS.map(([layer]) => layer) },
+          message: `must be more than ${insideName}, which is ${inside / 1000}`,
+        });
     });
-    return { toolMs, daemonMs, shimMs, clientMs, maxRetryAttempts: v.MAX_RETRY_ATTEMPTS };
+    return {
+      ...{ toolMs, daemonMs, shimMs, clientMs },
+      multipliers: { standard: 1, thinking: v.THINKING_TIMEOUT_MULTIPLIER, fast: v.FAST_TIMEOUT_MULTIPLIER },
+      maxRetryAttempts: v.MAX_RETRY_ATTEMPTS,
+    };
   });
   return { title: 'Time limits', variables, schema };
 }

@@ -58,6 +58,12 @@ export const list = (allowed: string, valid: RegExp): Parser<readonly string[]> 
 export const path = (cwd: string): Parser<string> =>
   parser('a path', (value) => (value.includes('\0') ? undefined : isAbsolute(value) ? value : resolve(cwd, value)));
 
+/** An address to listen on. */
+export const host = (): Parser<string> =>
+  parser('an IP address or a host name, such as 127.0.0.1 or 0.0.0.0', (value) =>
+    /^(?:[\w.-]+|[0-9a-f:]+)$/i.test(value) ? value : undefined,
+  );
+
 export const hostAndPort = (): Parser<string> =>
   parser('HOST:PORT without a scheme, such as 127.0.0.1:7233', (value) => {
     const port = Number(/^(?:[\w.-]+|\[[0-9a-f:]+\]):(\d{1,5})$/i.exec(value)?.[1] ?? Number.NaN);

@@ -7,7 +7,7 @@ export function workerSchema() {
   const variables = z.object({
     CUTOVER_WORKER_CONCURRENCY: setting(integer({ min: 1, max: 1000 }), { about: 'Activities at once in one worker', default: 50 }),
     CUTOVER_SHUTDOWN_GRACE_SECONDS: setting(float({ min: 0, max: 3600 }), {
-      about: 'How long a stopping worker lets its activities finish',
+      about: 'How long a stopping worker lets its activities finish, and a stopping `cutover serve` its requests',
       default: 5,
     }),
   });

@@ -12,7 +12,7 @@ export const flagKey = (tool: string): string => `cutover.${tool}`;
 /** A user's bucket under one flag, 0 to 99,999. */
 export type Bucketer = (targetingKey: string) => number;
 
-/** Nothing is allocated for a key in ASCII: its characters are its bytes. */
+/** Nothing is allocated for a key: its UTF-8 is hashed as its characters are read. */
 export function createBucketer(flag: string): Bucketer {
   const prefix = new TextEncoder().encode(flag);
   const whole = prefix.length & ~3;
@@ -24,19 +24,58 @@ export function createBucketer(flag: string): Bucketer {
     let hash = start;
     let block = startBlock;
     let shift = startShift;
-    for (let at = 0; at < targetingKey.length; at += 1) {
-      const code = targetingKey.charCodeAt(at);
-      if (code > 127) return toBucket(murmur3(new TextEncoder().encode(flag + targetingKey)));
-      block |= code << shift;
-      shift += 8;
-      if (shift === 32) {
+    let length = prefix.length + targetingKey.length;
+    for (let at = 0; at < targetingKey.length; ) {
+      const four = fourAt(targetingKey, at);
+      if (four >= 0) {
+        hash = withBlock(hash, block | (four << shift));
+        // What found no room. In two shifts, because one by 32 would be none.
+        block = (four >>> 1) >>> (31 - shift);
+        at += 4;
+        continue;
+      }
+      const point = scalarAt(targetingKey, at);
+      const bytes = utf8Of(point);
+      const size = point > 0xffff ? 4 : point > 0x7ff ? 3 : point > 0x7f ? 2 : 1;
+      const units = size === 4 ? 2 : 1;
+      at += units;
+      length += size - units;
+      block |= bytes << shift;
+      shift += 8 * size;
+      if (shift >= 32) {
+        shift -= 32;
         hash = withBlock(hash, block);
-        block = 0;
-        shift = 0;
+        block = (bytes >>> 1) >>> (8 * size - 1 - shift);
       }
     }
-    return toBucket(finished(hash, block, prefix.length + targetingKey.length));
+    return toBucket(finished(hash, block, length));
   };
+}
+
+/** The next four characters as bytes, the first in the lowest eight bits; -1 where there are fewer, or one is not ASCII. */
+function fourAt(text: string, at: number): number {
+  if (at + 4 > text.length) return -1;
+  const a = text.charCodeAt(at);
+  const b = text.charCodeAt(at + 1);
+  const c = text.charCodeAt(at + 2);
+  const d = text.charCodeAt(at + 3);
+  return (a | b | c | d) > 0x7f ? -1 : a | (b << 8) | (c << 16) | (d << 24);
+}
+
+/** As a TextEncoder reads it: half a character counts as U+FFFD. */
+function scalarAt(text: string, at: number): number {
+  const point = text.codePointAt(at) ?? 0;
+  return point >= 0xd800 && point <= 0xdfff ? 0xfffd : point;
+}
+
+/** The bytes of a character, the first in the lowest eight bits. */
+function utf8Of(point: number): number {
+  if (point < 0x80) return point;
+  const last = 0x80 | (point & 0x3f);
+  if (point < 0x800) return 0xc0 | (point >> 6) | (last << 8);
+  const third = 0x80 | ((point >> 6) & 0x3f);
+  if (point < 0x10000) return 0xe0 | (point >> 12) | (third << 8) | (last << 16);
+  return 0xf0 | (point >> 18) | ((0x80 | ((point >> 12) & 0x3f)) << 8) | (third << 16) | (last << 24);
 }
 
 /** Exact: the product stays below 2^53. */

@@ -39,8 +39,8 @@ export interface StepEvidence {
   liveControl: LiveControlState;
   /** Shadow comparisons by who failed. */
   pairs: { both: number; neither: number; candidateOnly: number; legacyOnly: number };
-  /** Comparisons whose results were both there: how many differ in a field that counts, and in which. */
-  mismatches: { compared: number; differing: number; fields?: Readonly<Record<string, number>> };
+  /** Comparisons whose results were both there: how many differ in a field that counts, and in which; and in how many the candidate was too slow. */
+  mismatches: { compared: number; differing: number; slow?: number; fields?: Readonly<Record<string, number>> };
   /** Of those with a second control run: where the candidate alone differed, and where the second control run alone did. */
   noise: { candidateOnly: number; controlOnly: number };
   /** Whether the breaker of shadowing opened in this step; absent where a ramp began before it was looked at. */
@@ -63,7 +63,7 @@ export type Verdict = 'go_on' | 'hold' | 'roll_back';
 
 /** What one test says: `rest` is no objection. */
 export interface Opinion {
-  test: 'threshold' | 'wald' | 'live_control' | 'pairs' | 'breaker' | 'mismatches' | 'samples' | 'bake_time';
+  test: 'threshold' | 'wald' | 'live_control' | 'pairs' | 'breaker' | 'mismatches' | 'timing' | 'samples' | 'bake_time';
   says: 'rest' | 'hold' | 'roll_back';
   /** In numbers, for people. */
   why: string;
@@ -109,6 +109,7 @@ export function judge(rules: JudgeRules, evidence: StepEvidence, { bakedMs, bake
     ...(rules.tests.pairs ? [pairs(rules, evidence)] : []),
     ...(evidence.breaker === true ? [BREAKER_OPEN] : []),
     mismatches(rules, evidence),
+    ...timing(rules, evidence),
     samples(rules, evidence),
     bakeTime(bakedMs, bakeMs),
   ];
@@ -199,6 +200,17 @@ function mismatches(rules: JudgeRules, { mismatches: { compared, differing, fiel
           .join(', ')})`;
   const why = `${differing} of ${compared} comparisons differ${which}${measured ? `, beside ${noise.controlOnly} by noise alone` : ''}`;
   return { test: 'mismatches', says: objects ? rules.onMismatch : 'rest', why, value, limit };
+}
+
+/** Comparisons that may be slow: a machine has bad moments. */
+const MAY_BE_SLOW = 0.05;
+
+/** Says nothing where no comparison was slow. */
+function timing({ onMismatch }: JudgeRules, { mismatches: { compared, slow = 0 } }: StepEvidence): Opinion[] {
+  if (slow === 0) return [];
+  const value = slow / compared;
+  const why = `in ${slow} of ${compared} comparisons the candidate was much slower`;
+  return [{ test: 'timing', says: value > MAY_BE_SLOW ? onMismatch : 'rest', why, value, limit: MAY_BE_SLOW }];
 }
 
 function samples({ minSamples }: JudgeRules, { candidate: { operations } }: StepEvidence): Opinion {

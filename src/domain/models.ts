@@ -35,6 +35,8 @@ export const NewReference = FileUploadMetadata.extend({
   userId: z.string().min(1).max(500).nullable().default(null),
   name: z.string().min(1).max(4096),
   keep: Keep.default('keep'),
+  /** Of the upload at the old path that it mirrors: legacy answered, and the application knows that id. Absent: this side answered. */
+  legacyId: z.string().min(1).max(4096).nullish(),
 });
 export type NewReference = z.infer<typeof NewReference>;
 

@@ -7,3 +7,17 @@ import type { Namespace } from './models.ts';
 export function objectKey(sha256: string, namespace: Namespace): string {
   return `${namespace}/${sha256.slice(0, 2)}/${sha256}`;
 }
+
+/** A content under its key, what Cutover has put aside or staged in the same bucket, or somebody else's. */
+export type KeyMeaning = { kind: 'content'; sha256: string; namespace: Namespace } | { kind: 'aside' } | { kind: 'foreign' };
+
+/** What a key in a storage's bucket stands for: the way back from `objectKey`. */
+export function meaningOfKey(key: string): KeyMeaning {
+  const [, namespace, sha256 = ''] = /^(live|shadow)\/[0-9a-f]{2}\/([0-9a-f]{64})$/.exec(key) ?? [];
+  if (namespace !== undefined && key === objectKey(sha256, namespace as Namespace))
+    return { kind: 'content', sha256, namespace: namespace as Namespace };
+  return /^(trash|staging)\/./s.test(key) ? { kind: 'aside' } : { kind: 'foreign' };
+}
+
+/** Where an object goes that nobody may lose and nobody knows: found again by the run that moved it, and by its old key. */
+export const trashKey = (runId: string, key: string): string => `trash/${runId}/${key}`;

@@ -35,18 +35,29 @@ const MINUTE = 60_000;
 export function createOutcomeCounter(maxRows = 10_000) {
   let rows = new Map<string, OutcomeCounts>();
   let dropped = 0;
+  /** The row of the last outcome, and the time of its minute in ms: most often it is that of the next one, too. */
+  let last: { row: OutcomeCounts; minute: number } | null = null;
+
+  /** Null where there is no room for one more. */
+  function rowOf(minute: number, { tool, arm, step }: Outcome): OutcomeCounts | null {
+    if (last?.minute === minute && last.row.step === step && last.row.arm === arm && last.row.tool === tool) return last.row;
+    const key = `${minute} ${step} ${arm} ${tool}`;
+    let row = rows.get(key);
+    if (row === undefined) {
+      if (rows.size >= maxRows) return null;
+      row = { tool, arm, step, minute: new Date(minute).toISOString(), count: 0, failures: {}, latency: {} };
+      rows.set(key, row);
+    }
+    last = { row, minute };
+    return row;
+  }
   return {
-    add({ tool, arm, step, code, ms, atMs }: Outcome): void {
-      const minute = Math.floor(atMs / MINUTE) * MINUTE;
-      const key = `${minute} ${step} ${arm} ${tool}`;
-      let row = rows.get(key);
-      if (row === undefined) {
-        if (rows.size >= maxRows) {
-          dropped += 1;
-          return;
-        }
-        row = { tool, arm, step, minute: new Date(minute).toISOString(), count: 0, failures: {}, latency: {} };
-        rows.set(key, row);
+    add(outcome: Outcome): void {
+      const { code, ms, atMs } = outcome;
+      const row = rowOf(Math.floor(atMs / MINUTE) * MINUTE, outcome);
+      if (row === null) {
+        dropped += 1;
+        return;
       }
       row.count += 1;
       if (code !== null) row.failures[code] = (row.failures[code] ?? 0) + 1;
@@ -57,6 +68,7 @@ export function createOutcomeCounter(maxRows = 10_000) {
     take(): OutcomeCounts[] {
       const taken = [...rows.values()];
       rows = new Map();
+      last = null;
       return taken;
     },
     get size(): number {

@@ -29,6 +29,3 @@ function csvField(value: string | number | null): string {
   const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
-
-export const csvHeader = (): string => csvRecord(REPORT_COLUMNS);
-export const csvLine = (item: MigrationItem): string => csvRecord(REPORT_COLUMNS.map((column) => item[column]));

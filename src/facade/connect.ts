@@ -1,10 +1,15 @@
+import type { Logger } from 'pino';
 import { type CutoverClient, connectClient } from '../client/cutover-client.ts';
 import type { Config } from '../config/index.ts';
+import type { Tracing } from '../domain/tracing.ts';
 import { createFileManager } from '../manager/file-manager.ts';
-import { connectStores, type Stores } from '../manager/stores.ts';
+import { connectStores, type ProviderObserver, type Stores } from '../manager/stores.ts';
 import { createStagingStore, type StagingStore } from '../providers/supabase-staging.ts';
-import { createFacade, type Facade } from './facade.ts';
+import { createCounterparts } from './counterparts.ts';
+import { createFacade, type Facade, type FacadeOptions, type Operation } from './facade.ts';
 import type { FileService } from './file-service.ts';
+import { createMirrorer } from './mirrorer.ts';
+import { createOpenFeatureProvider } from './openfeature.ts';
 import { recordOutcomes } from './outcome-recorder.ts';
 import { createShadower } from './shadower.ts';
 import { folderStaging, storageStaging } from './staging.ts';
@@ -18,28 +23,44 @@ export interface ConnectOptions {
    * A folder that the workers see under the same path, as they see the files whose paths are uploaded. Absent: they see neither, and
    * all bytes reach them by way of Supabase Storage.
    */
-  stagingFolder?: string;
+  stagingFolder?: string | undefined;
+  /** Where streams that can be read once are kept meanwhile; the system's folder for temporary files unless said. */
+  spoolFolder?: string | undefined;
   /** Where a tool's files go; `supabase` unless said. */
   providerOf?: (tool: string) => string;
   /** What goes wrong beside the caller's path: the ledger is away, unified failed and legacy answered. */
   onTrouble?: (error: unknown) => void;
+  /** Who counts: the metrics of `src/observability`. */
+  observer?: FacadeObserver;
+  /** Each operation of the new path logs by a child of it that carries the operation's id. */
+  log?: Logger;
+  /** Each operation is a span, or begins a trace: see `connectTracing`. */
+  tracing?: Tracing;
+}
+
+export interface FacadeObserver extends ProviderObserver {
+  operation(operation: Operation): void;
+  outcomesDropped(): void;
+  deleted(provider: string, reason: 'requested'): void;
 }
 
 export interface ConnectedFacade {
   facade: Facade;
+  /** The same decisions as flags: `await OpenFeature.setProviderAndWait(connected.openFeature())`. */
+  openFeature(): ReturnType<typeof createOpenFeatureProvider>;
   /** Writes what was counted and lets the connections go. */
   close(): Promise<void>;
 }
 
 /** The facade over the configuration's ledger, providers and Temporal, which is connected when the first upload needs it. */
 export async function connectFacade(config: Config, options: ConnectOptions): Promise<ConnectedFacade> {
-  const { legacy, stagingFolder, providerOf = () => 'supabase' } = options;
+  const { legacy, stagingFolder, providerOf = () => 'supabase', observer, log, tracing } = options;
   const { files, migration } = config;
   const trouble = options.onTrouble === undefined ? {} : { onTrouble: options.onTrouble };
-  const stores = connectStores(config);
+  const stores = connectStores(config, { ...(observer === undefined ? {} : { observer }), ...(tracing === undefined ? {} : { tracing }) });
   let client: Promise<CutoverClient & { close(): Promise<void> }> | undefined;
   const uploads = () => {
-    client ??= connectClient(config).catch((error: unknown) => {
+    client ??= connectClient(config, tracing).catch((error: unknown) => {
       // Temporal may be there for the next upload.
       client = undefined;
       throw error;
@@ -47,9 +68,22 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
     return client;
   };
   const storage = storageStaging(stagingStore(config, stores));
-  const manager = createFileManager({ ...stores, uploads, smartHandler: config.providers.smartHandler });
+  const manager = createFileManager({
+    ...stores,
+    uploads,
+    smartHandler: config.providers.smartHandler,
+    onDeleted: (provider) => observer?.deleted(provider, 'requested'),
+    ...(log === undefined ? {} : { log }),
+  });
   const state = watchState({ ledger: stores.rollouts, defaults: migration, ...trouble });
-  const outcomes = recordOutcomes({ ledger: stores.rollouts, ...trouble });
+  const outcomes = recordOutcomes({ ledger: stores.rollouts, onDropped: () => observer?.outcomesDropped(), ...trouble });
+  const mirrorer = createMirrorer({
+    ...{ client: uploads, mirrors: stores.mirrors, legacy, staging: stagingStore(config, stores), providerOf, outcomes, ...trouble },
+  });
+  const shadower = createShadower({
+    ...{ legacy, state, shadow: stores.shadow, defaults: migration.shadow, staging: storage, providerOf },
+    start: async (comparison) => (await uploads()).startShadowComparison(comparison),
+  });
   await state.ready();
   const facade = createFacade({
     legacy,
@@ -61,23 +95,36 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
     outcomes,
     fallback: migration.fallbackToLegacy,
     maxFileBytes: files.maxFileBytes,
+    spoolFolder: options.spoolFolder,
     knows: (id) => knownTo(stores.ledger, id),
-    afterwards: createShadower({
-      ...{ legacy, state, shadow: stores.shadow, defaults: migration.shadow, staging: storage, providerOf },
-      start: async (comparison) => (await uploads()).startShadowComparison(comparison),
-    }),
+    counterparts: createCounterparts({ legacy, manager, mirrors: stores.mirrors, ledger: stores.ledger }),
+    afterwards: all(shadower, mirrorer.afterwards),
+    onOperation: (operation) => observer?.operation(operation),
+    ...(tracing === undefined ? {} : { tracing }),
     ...trouble,
   });
   return {
     facade,
+    openFeature: () => createOpenFeatureProvider(state),
     async close() {
       state.close();
+      await mirrorer.close();
       await outcomes.close();
       await client?.then(
         (connected) => connected.close(),
         () => undefined,
       );
     },
+  };
+}
+
+type Follower = NonNullable<FacadeOptions['afterwards']>;
+
+/** All look on at once, and the file stays until the last of them is done. */
+function all(...followers: readonly Follower[]): Follower {
+  return async (done) => {
+    const ended = await Promise.allSettled(followers.map((follow) => follow(done)));
+    for (const each of ended) if (each.status === 'rejected') throw each.reason;
   };
 }
 

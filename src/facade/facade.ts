@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { type Bucketer, createBucketer, flagKey } from '../domain/bucketing.ts';
 import { FileManagementError, FileNotFoundError, ValidationError } from '../domain/errors.ts';
-import { type Arm, type Route, routeOf } from '../domain/routing.ts';
+import type { Arm, Route } from '../domain/routing.ts';
+import { NO_TRACING, type Tracing } from '../domain/tracing.ts';
+import { spanAttributes } from '../domain/work-attributes.ts';
+import { type Counterpart, type Counterparts, readOrElse } from './counterparts.ts';
+import { createDecider } from './decide.ts';
 import type { CallContext, FileDownload, FilePage, FileService, StoredFile, UploadFile } from './file-service.ts';
 import { type FacadeInput, prepare } from './inputs.ts';
 import type { OutcomeRecorder } from './outcome-recorder.ts';
@@ -59,6 +62,8 @@ export interface FacadeOptions {
   /** Whether legacy answers where unified fails through no fault of the caller (ENABLE_FALLBACK_TO_LEGACY). */
   fallback: boolean;
   maxFileBytes: number;
+  /** Where streams that can be read once are kept meanwhile; the system's folder for temporary files unless said. */
+  spoolFolder?: string | undefined;
   /** Whose file an id is: reads follow the ledger, not the arm. */
   knows(id: string): Promise<boolean>;
   /**
@@ -66,9 +71,22 @@ export interface FacadeOptions {
    * and does not hear of its errors; the file can be read until it resolves.
    */
   afterwards?: (done: Done) => Promise<void>;
+  /** Files that both sides have: the other one helps where a read fails, and lists them once. Absent: there are none. */
+  counterparts?: Counterparts;
   onTrouble?: (error: unknown) => void;
+  /** Told of each side's work when it ends; returns at once and throws nothing. `fallback`: legacy answered where unified had failed. */
+  onOperation?: (operation: Operation) => void;
+  /** Each operation is a span, with one below it for each side that works. */
+  tracing?: Tracing;
   now?: () => number;
   random?: () => number;
+}
+
+/** One side's part in an operation. `refused`: the caller's mistake, which says nothing about the side, as little as their abort does. */
+export interface Operation {
+  tool: string;
+  arm: Arm;
+  outcome: 'success' | 'failure' | 'fallback' | 'refused' | 'cancelled';
 }
 
 export type Facade = ReturnType<typeof createFacade>;
@@ -76,35 +94,38 @@ export type Facade = ReturnType<typeof createFacade>;
 /** What an application calls where it called its old uploader. */
 export function createFacade(options: FacadeOptions) {
   const { legacy, unified, state, outcomes, knows } = options;
-  const { now = Date.now, random = Math.random } = options;
-  const bucketers = new Map<string, Bucketer>();
-  const bucketerOf = (tool: string): Bucketer => {
-    const known = bucketers.get(tool);
-    if (known !== undefined) return known;
-    const bucketer = createBucketer(flagKey(tool));
-    bucketers.set(tool, bucketer);
-    return bucketer;
-  };
+  const { now = Date.now, random = Math.random, tracing = NO_TRACING } = options;
+  const decide = createDecider(state, random);
   const contextOf = ({ tool, userId = null, purpose = 'storage', operationId = randomUUID(), signal }: Caller): CallContext => ({
     ...{ tool, userId, purpose, operationId },
     signal: signal ?? new AbortController().signal,
   });
 
   /** One side's work, counted. A caller's mistake and a caller's abort say nothing about the side. */
-  async function counted<T>(arm: Arm, step: number, { tool, signal }: CallContext, work: () => Promise<T>): Promise<T> {
+  async function counted<T>(
+    arm: Arm,
+    step: number,
+    { tool, signal }: CallContext,
+    work: () => Promise<T>,
+    well: 'success' | 'fallback' = 'success',
+  ): Promise<T> {
     const started = now();
+    const ended = (outcome: Operation['outcome']) => options.onOperation?.({ tool, arm, outcome });
     const record = (code: string | null) => outcomes.record({ tool, arm, step, code, ms: now() - started, atMs: started });
     try {
-      const result = await work();
+      const result = await tracing.span(`${arm} upload`, {}, work);
       record(null);
+      ended(well);
       return result;
     } catch (error) {
-      if (!signal.aborted && !isCallersFault(error)) record(error instanceof FileManagementError ? error.code : 'unknown');
+      const outcome = signal.aborted ? 'cancelled' : isCallersFault(error) ? 'refused' : 'failure';
+      if (outcome === 'failure') record(error instanceof FileManagementError ? error.code : 'unknown');
+      ended(outcome);
       throw error;
     }
   }
 
-  /** Off the caller's path, whatever comes of it. */
+  /** Beside the caller's path, whatever comes of it: what it does before it first waits is the caller's time. */
   async function follow(done: Done): Promise<void> {
     try {
       await options.afterwards?.(done);
@@ -115,11 +136,11 @@ export function createFacade(options: FacadeOptions) {
   const isFollowed = ({ route, servedBy, stored, fallback, late }: UploadDone): boolean =>
     (route.compares && servedBy === 'legacy' && !fallback) || (route.writesBoth && stored !== null) || late !== null;
 
-  async function upload(input: FacadeInput, caller: Caller): Promise<FacadeFile> {
-    const context = contextOf(caller);
-    const { step, ...routing } = state.routing(context.tool);
-    const route = routeOf(routing, context.userId, bucketerOf(context.tool), random);
-    const { file, done } = await prepare(input, { maxFileBytes: options.maxFileBytes, signal: context.signal });
+  async function upload(input: FacadeInput, context: CallContext): Promise<FacadeFile> {
+    const { route, routing } = decide(context.tool, context.userId);
+    const { step } = routing;
+    const { maxFileBytes, spoolFolder } = options;
+    const { file, done } = await prepare(input, { maxFileBytes, spoolFolder, signal: context.signal });
     const started = now();
     let following: Promise<void> | undefined;
     const over = (end: Pick<UploadDone, 'stored' | 'error' | 'servedBy' | 'fallback' | 'late'>): void => {
@@ -154,7 +175,8 @@ export function createFacade(options: FacadeOptions) {
     context: CallContext,
     work: (side: FileService) => Promise<StoredFile>,
   ): Promise<Answered> {
-    const by = async (side: Arm) => await counted(side, step, context, () => work(side === 'legacy' ? legacy : unified));
+    const by = async (side: Arm, well?: 'fallback') =>
+      await counted(side, step, context, () => work(side === 'legacy' ? legacy : unified), well);
     if (arm === 'legacy') return { stored: await by('legacy'), servedBy: 'legacy', fallback: false, late: null };
     try {
       return { stored: await by('unified'), servedBy: 'unified', fallback: false, late: null };
@@ -163,7 +185,7 @@ export function createFacade(options: FacadeOptions) {
       options.onTrouble?.(error);
       const late = error instanceof StillRunningError ? error.late : null;
       // Counted there, too: legacy is still in use.
-      return { stored: await by('legacy'), servedBy: 'legacy', fallback: true, late };
+      return { stored: await by('legacy', 'fallback'), servedBy: 'legacy', fallback: true, late };
     }
   }
 
@@ -172,29 +194,59 @@ export function createFacade(options: FacadeOptions) {
     return (await knows(id)) ? unified : legacy;
   }
 
+  async function reading<T>(
+    id: string,
+    context: CallContext,
+    read: (side: FileService) => Promise<T>,
+    instead: (counterpart: Counterpart) => Promise<T>,
+  ): Promise<T> {
+    const owner = await ownerOf(id);
+    const counterpart = async () => (await options.counterparts?.of(id, owner === unified ? 'unified' : 'legacy', context)) ?? null;
+    return await readOrElse(() => read(owner), counterpart, instead, context.signal);
+  }
+
+  async function remove(id: string, context: CallContext): Promise<boolean> {
+    const side = await ownerOf(id);
+    const deleted = await side.delete(id, context);
+    const { route, routing } = decide(context.tool, context.userId);
+    const { step } = routing;
+    if (deleted) void follow({ operation: 'delete', route, step, context, id, servedBy: side === unified ? 'unified' : 'legacy' });
+    return deleted;
+  }
+
+  const spanned = <T>(operation: string, { tool, operationId }: CallContext, work: () => Promise<T>): Promise<T> =>
+    tracing.span(`facade ${operation}`, { begins: true, attributes: spanAttributes({ tool, operationId }) }, work);
+
   return {
-    upload,
+    upload(input: FacadeInput, caller: Caller): Promise<FacadeFile> {
+      const context = contextOf(caller);
+      return spanned('upload', context, () => upload(input, context));
+    },
     async download(id: string, caller: Caller): Promise<FileDownload> {
-      return await (await ownerOf(id)).download(id, contextOf(caller));
+      const context = contextOf(caller);
+      const through = (side: FileService) => side.download(id, context);
+      return await spanned('download', context, () => reading(id, context, through, (counterpart) => counterpart.download()));
     },
     async delete(id: string, caller: Caller): Promise<boolean> {
       const context = contextOf(caller);
-      const side = await ownerOf(id);
-      const deleted = await side.delete(id, context);
-      const { step, ...routing } = state.routing(context.tool);
-      const route = routeOf(routing, context.userId, bucketerOf(context.tool), random);
-      if (deleted) void follow({ operation: 'delete', route, step, context, id, servedBy: side === unified ? 'unified' : 'legacy' });
-      return deleted;
+      return await spanned('delete', context, () => remove(id, context));
     },
     async info(id: string, caller: Caller): Promise<StoredFile | null> {
-      return await (await ownerOf(id)).info(id, contextOf(caller));
+      const context = contextOf(caller);
+      return await reading(
+        id,
+        context,
+        (side) => side.info(id, context),
+        (counterpart) => counterpart.info(),
+      );
     },
     /** Unified's files first, then legacy's; `next` tells which side goes on. */
     async list({ after = null, limit = 100 }: { after?: string | null; limit?: number }, caller: Caller): Promise<FilePage> {
       const context = contextOf(caller);
       const [, side = 'u', place = ''] = /^([ul]):(.*)$/s.exec(after ?? 'u:') ?? [];
       const from = side === 'u' ? unified : legacy;
-      const page = await from.list({ after: place === '' ? null : place, limit }, context);
+      const listed = await from.list({ after: place === '' ? null : place, limit }, context);
+      const page = side === 'u' ? listed : ((await options.counterparts?.withoutCopies(listed, context)) ?? listed);
       const next = page.next !== null ? `${side}:${page.next}` : side === 'u' ? 'l:' : null;
       return { files: page.files, next };
     },

@@ -60,6 +60,8 @@ export interface FileService {
   info(id: string, context: CallContext): Promise<StoredFile | null>;
   /** The user's files. */
   list(page: { after: string | null; limit: number }, context: CallContext): Promise<FilePage>;
+  /** The file that an operation has stored, also when nobody has heard its answer. Absent: this side cannot tell. */
+  find?(operationId: string, context: CallContext): Promise<StoredFile | null>;
   /** Where workers can read a file that it has stored, without its help. Absent, or null: it must be read through `download`. */
   locate?(id: string, context: CallContext): Promise<ObjectSource | null>;
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import mime from 'mime';
 import { ValidationError } from '../domain/errors.ts';
 import { fileError } from '../sources/file-errors.ts';
+import { diskError } from './disk-error.ts';
 import type { UploadFile } from './file-service.ts';
 
 /** What a caller hands over: a path, bytes, a factory of streams with their length, or a stream that can be read once. */
@@ -23,15 +24,20 @@ export interface PreparedFile {
   done(): Promise<void>;
 }
 
+export interface PrepareOptions {
+  maxFileBytes: number;
+  signal: AbortSignal;
+  /** Below it are the temporary files; the system's own folder for them unless said. */
+  spoolFolder?: string | undefined;
+}
+
 /**
  * The input as a file that can be opened again. A stream that can be read once is written to a temporary file first, so that the
  * other side can read it too.
- * @throws ValidationError for a path that is no readable file, or a stream of more than `maxFileBytes`
+ * @throws ValidationError for a path that is no readable file, or a stream of more than `maxFileBytes`; UploadError
+ * `insufficient_storage` where the temporary file has no room
  */
-export async function prepare(
-  input: FacadeInput,
-  { maxFileBytes, signal }: { maxFileBytes: number; signal: AbortSignal },
-): Promise<PreparedFile> {
+export async function prepare(input: FacadeInput, options: PrepareOptions): Promise<PreparedFile> {
   if ('path' in input) return await fromPath(resolve(input.path), input);
   const named = { name: input.name, mimeType: input.mimeType ?? mime.getType(input.name) };
   if ('bytes' in input) {
@@ -39,7 +45,7 @@ export async function prepare(
     return kept({ ...named, sizeBytes: bytes.byteLength, path: null, open: () => Readable.from([bytes]) });
   }
   if ('open' in input) return kept({ ...named, sizeBytes: input.sizeBytes, path: null, open: input.open });
-  return await spooled(input.stream, named, maxFileBytes, signal);
+  return await spooled(input.stream, named, options);
 }
 
 const kept = (file: UploadFile): PreparedFile => ({ file, done: async () => undefined });
@@ -55,10 +61,13 @@ async function fromPath(path: string, { name = basename(path), mimeType }: { nam
 async function spooled(
   stream: AsyncIterable<Uint8Array>,
   named: Pick<UploadFile, 'name' | 'mimeType'>,
-  maxFileBytes: number,
-  signal: AbortSignal,
+  { maxFileBytes, signal, spoolFolder = tmpdir() }: PrepareOptions,
 ): Promise<PreparedFile> {
-  const folder = await mkdtemp(join(tmpdir(), 'cutover-spool-'));
+  const folder = await mkdir(spoolFolder, { recursive: true, mode: 0o700 })
+    .then(() => mkdtemp(join(spoolFolder, 'cutover-spool-')))
+    .catch((error: unknown) => {
+      throw diskError(error, spoolFolder);
+    });
   const done = () => rm(folder, { recursive: true, force: true });
   const path = join(folder, randomUUID());
   let sizeBytes = 0;
@@ -74,7 +83,7 @@ async function spooled(
     await pipeline(limited, createWriteStream(path, { mode: 0o600 }), { signal });
   } catch (error) {
     await done();
-    throw error;
+    throw diskError(error, spoolFolder);
   }
   return { file: { ...named, sizeBytes, path: null, open: () => createReadStream(path) }, done };
 }

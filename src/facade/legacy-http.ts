@@ -15,7 +15,7 @@ export interface LegacyHttpOptions {
 }
 
 /** A file as the endpoint tells of it. */
-const LegacyFile = z.object({
+export const LegacyFile = z.object({
   id: z.string().min(1).max(4096),
   name: z.string(),
   size_bytes: z.number().int().nonnegative(),
@@ -25,7 +25,7 @@ const LegacyFile = z.object({
     .regex(/^[0-9a-f]{64}$/)
     .nullish(),
 });
-const LegacyPage = z.object({ files: z.array(LegacyFile), next: z.string().nullish() });
+export const LegacyPage = z.object({ files: z.array(LegacyFile), next: z.string().nullish() });
 
 /**
  * An old upload path behind HTTP, in any language. Its contract, all below `url`; every request names `tool`, `user` (absent: nobody)

@@ -26,8 +26,9 @@ const Row = z.object({
   original_name: z.string().nullable(),
   mime_type: z.string().nullable(),
   size_bytes: z.number().nullable(),
+  sha256: z.string().nullable(),
 });
-const COLUMNS = 'id,storage_path,original_name,mime_type,size_bytes';
+const COLUMNS = 'id,storage_path,original_name,mime_type,size_bytes,sha256';
 
 /**
  * The upload path with which most applications begin: straight to Supabase Storage, and a row in `files`. No hash, no dedupe, no second
@@ -69,13 +70,13 @@ export function createLegacySupabase({ url, secretKey, bucket, timeouts, seenByW
   }
   async function rowOf(id: string, operation: Operation, { signal }: CallContext) {
     if (!z.uuid().safeParse(id).success) return null;
-    // Rows with a hash are Cutover's own: they have no object of the old path.
-    const [row] = await rows(operation, 'GET', { id: `eq.${id}`, sha256: 'is.null', limit: '1' }, signal);
+    // Rows without a path are Cutover's own. A hash alone says nothing: a backfill gives old rows one.
+    const [row] = await rows(operation, 'GET', { id: `eq.${id}`, storage_path: 'not.is.null', limit: '1' }, signal);
     return row ?? null;
   }
 
   return {
-    async upload(file, { signal, userId, tool }) {
+    async upload(file, { signal, userId, tool, operationId }) {
       const extension = extensionOf(file.name).replace(/[^a-z0-9]/g, '');
       const storagePath = `uploads/${randomUUID()}${extension === '' ? '' : `.${extension}`}`;
       await http.call({
@@ -88,7 +89,7 @@ export function createLegacySupabase({ url, secretKey, bucket, timeouts, seenByW
         limits: transferLimits(timeouts, file.sizeBytes),
       });
       const row = { storage_path: storagePath, original_name: file.name, mime_type: file.mimeType, size_bytes: file.sizeBytes };
-      const [made] = await rows('upload', 'POST', {}, signal, { ...row, metadata: { user_id: userId, tool } });
+      const [made] = await rows('upload', 'POST', {}, signal, { ...row, metadata: { user_id: userId, tool, operation_id: operationId } });
       if (made === undefined)
         throw http.failure('upload', { kind: 'refused', code: 'unexpected_answer', retryable: false, detail: 'no row came back' });
       return storedFile(made);
@@ -108,11 +109,27 @@ export function createLegacySupabase({ url, secretKey, bucket, timeouts, seenByW
       await nullIfMissing(
         http.call({ operation: 'delete', method: 'DELETE', path: objectPath(row.storage_path), signal: context.signal, limits }),
       );
-      return (await rows('delete', 'DELETE', { id: `eq.${id}` }, context.signal)).length > 0;
+      if (row.sha256 === null) return (await rows('delete', 'DELETE', { id: `eq.${id}` }, context.signal)).length > 0;
+      // What has a hash can stand for copies of ours, too: then only the old object is gone.
+      await http.call({
+        operation: 'delete',
+        method: 'PATCH',
+        path: `/rest/v1/files?id=eq.${id}`,
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ storage_path: null }),
+        signal: context.signal,
+        limits,
+      });
+      return true;
     },
     async info(id, context) {
       const row = await rowOf(id, 'info', context);
       return row === null ? null : storedFile(row);
+    },
+    async find(operationId, { signal }) {
+      const filter = { 'metadata->>operation_id': `eq.${operationId}`, storage_path: 'not.is.null', order: 'id', limit: '1' };
+      const [row] = await rows('info', 'GET', filter, signal);
+      return row === undefined ? null : storedFile(row);
     },
     async locate(id, context) {
       const row = !seenByWorkers ? null : await rowOf(id, 'info', context);
@@ -124,7 +141,12 @@ export function createLegacySupabase({ url, secretKey, bucket, timeouts, seenByW
       const owner: Record<string, string> =
         userId === null ? { 'metadata->>user_id': 'is.null' } : { 'metadata->>user_id': `eq.${userId}` };
       const from: Record<string, string> = after === null ? {} : { id: `gt.${after}` };
-      const found = await rows('list', 'GET', { ...owner, ...from, sha256: 'is.null', order: 'id', limit: String(limit) }, signal);
+      const found = await rows(
+        'list',
+        'GET',
+        { ...owner, ...from, storage_path: 'not.is.null', order: 'id', limit: String(limit) },
+        signal,
+      );
       return { files: found.map(storedFile), next: found.length === limit ? (found.at(-1)?.id ?? null) : null };
     },
   };

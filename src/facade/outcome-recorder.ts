@@ -18,12 +18,14 @@ export interface OutcomeRecorder {
 export interface RecorderOptions {
   ledger: Pick<RolloutLedger, 'recordOutcomes'>;
   onTrouble?: (error: unknown) => void;
+  /** Told of each outcome that is dropped. */
+  onDropped?: () => void;
   flushMs?: number;
   maxRows?: number;
 }
 
 /** Counts outcomes and writes them in batches, off the caller's path. A batch whose answer was lost is sent again as the same. */
-export function recordOutcomes({ ledger, onTrouble, flushMs = FLUSH_MS, maxRows = MAX_ROWS }: RecorderOptions): OutcomeRecorder {
+export function recordOutcomes({ ledger, onTrouble, onDropped, flushMs = FLUSH_MS, maxRows = MAX_ROWS }: RecorderOptions): OutcomeRecorder {
   const counter = createOutcomeCounter(maxRows);
   let waiting: { id: string; rows: OutcomeCounts[] } | null = null;
   let writing: Promise<void> = Promise.resolve();
@@ -51,7 +53,11 @@ export function recordOutcomes({ ledger, onTrouble, flushMs = FLUSH_MS, maxRows 
   const timer = setInterval(() => void flush(), flushMs);
   timer.unref();
   return {
-    record: counter.add,
+    record(outcome) {
+      const before = counter.dropped;
+      counter.add(outcome);
+      if (counter.dropped > before) onDropped?.();
+    },
     get dropped() {
       return counter.dropped;
     },

@@ -64,6 +64,7 @@ export function createShadower(options: ShadowerOptions): (done: Done) => Promis
       file: { name: file.name, mimeType: file.mimeType, purpose },
       rules: rulesOf(settings),
       candidateTimeoutMs: settings.candidateTimeoutMs,
+      controlRuns: settings.controlRuns,
       breaker: {
         threshold: settings.errorThreshold,
         minSamples: settings.minSamples,

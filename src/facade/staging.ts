@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { FileSource } from '../domain/models.ts';
 import type { StagingStore } from '../providers/supabase-staging.ts';
+import { diskError } from './disk-error.ts';
 import type { UploadFile } from './file-service.ts';
 
 /** A file where workers can read it. */
@@ -35,7 +36,7 @@ export function folderStaging(folder: string): Staging {
       } catch (error) {
         await remove();
         signal.throwIfAborted();
-        throw error;
+        throw diskError(error, folder);
       }
       return { source: { kind: 'path', path: target, sizeBytes, modifiedMs: 0 }, temporary: false, remove };
     },

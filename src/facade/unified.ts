@@ -31,7 +31,8 @@ export function createUnified({ manager, ledger, providerOf, staging, patience }
   async function heldBy(id: string, { userId }: CallContext) {
     const file = await ledger.file(id);
     if (file === null) return null;
-    const references = (await ledger.references(file.id)).filter((reference) => reference.userId === userId);
+    // What mirrors an upload that legacy answered is known by legacy's id.
+    const references = (await ledger.references(file.id)).filter((held) => held.userId === userId && held.legacyId == null);
     const [first] = references;
     return first === undefined ? null : { file, references, name: first.name };
   }

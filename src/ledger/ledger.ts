@@ -125,8 +125,8 @@ export interface Ledger {
     expiresAt?: string | null,
   ): Promise<boolean>;
   /**
-   * Idempotent: the same holder, tool and name for the same file is the same reference; what was once kept stays kept. Takes a
-   * deletion back whose purge has not begun: the file has a holder again.
+   * Idempotent: the same holder, tool and name for the same file (and the same mirrored upload) is the same reference; what was once
+   * kept stays kept. Takes a deletion back whose purge has not begun: the file has a holder again.
    */
   addReference(fileId: string, reference: NewReference): Promise<FileReference>;
   references(fileId: string): Promise<FileReference[]>;
@@ -148,7 +148,7 @@ export interface Ledger {
   usage(provider: string, account: string): Promise<Usage[]>;
   /** Files with at least one live copy outside of the shadow namespace, by id; at most 20 names of each, the oldest. */
   list(page: Page): Promise<FileListing[]>;
-  /** What a user holds (null: nobody's), one entry for each reference, by its id; `after` is the last one's. */
+  /** What a user holds (null: nobody's), one entry for each reference, by its id; `after` is the last one's. Without mirrors of what legacy answered. */
   listHeldBy(userId: string | null, page: Page): Promise<HeldFile[]>;
   /** The file was read: retention counts from here. */
   touch(fileId: string): Promise<void>;

@@ -99,6 +99,11 @@ export interface FacadeState {
 export interface RolloutLedger {
   /** The state and the audit's line are one transaction. Idempotent by `decisionId`. Answers what is in force then. */
   decide(decision: RolloutDecision): Promise<RolloutRecord>;
+  /**
+   * The same, where the tool is still where it was when the decision was taken (null: nothing was decided about it).
+   * @throws LedgerError `stage_moved`
+   */
+  moveStage(decision: RolloutDecision, from: Pick<RolloutRecord, 'stage' | 'epoch'> | null): Promise<RolloutRecord>;
   /** Null where nothing was ever decided about the tool. */
   rollout(tool: string): Promise<RolloutRecord | null>;
   rollouts(): Promise<RolloutRecord[]>;

@@ -188,5 +188,6 @@ function referenceArguments(reference: NewReference) {
     p_context: storable(reference.context),
     p_tags: reference.tags.map((tag) => storable(tag)),
     p_keep: reference.keep,
+    p_legacy_id: storable(reference.legacyId ?? null),
   };
 }

@@ -4,7 +4,7 @@ import type { SeenMinute } from '../domain/rejudge.ts';
 import type { CountedEvidence } from '../domain/rollout-evidence.ts';
 import { STAGES } from '../domain/routing.ts';
 import { createDataApi, type DataApiOptions } from './data-api.ts';
-import type { FacadeState, RolloutEvent, RolloutLedger, RolloutRecord } from './rollout-ledger.ts';
+import type { FacadeState, RolloutDecision, RolloutEvent, RolloutLedger, RolloutRecord } from './rollout-ledger.ts';
 import { row, storable } from './rows.ts';
 
 const Json = z.json() as z.ZodType<JsonValue>;
@@ -52,7 +52,9 @@ const Arm = z.object({ operations: z.number(), failures: z.number() });
 const Evidence: z.ZodType<CountedEvidence> = z.object({
   arms: z.partialRecord(z.enum(['legacy', 'unified']), Arm),
   pairs: Pairs,
-  mismatches: row(z.object({ compared: z.number(), differing: z.number(), candidateOnly: z.number(), controlOnly: z.number() })),
+  mismatches: row(
+    z.object({ compared: z.number(), differing: z.number(), slow: z.number(), candidateOnly: z.number(), controlOnly: z.number() }),
+  ),
   fields: z.record(z.string(), z.number()),
   breaker: z.boolean(),
 });
@@ -81,24 +83,9 @@ const State: z.ZodType<FacadeState> = z.object({
 export function createSupabaseRolloutLedger(options: DataApiOptions): RolloutLedger {
   const call = createDataApi(options);
   return {
-    decide: ({ decisionId, tool, decision, decidedBy, reason, state: { nextEpoch = false, ...state }, workflowId, runId, evidence }) =>
-      call(
-        'decide_rollout',
-        {
-          p_decision: {
-            decision_id: decisionId,
-            tool: storable(tool),
-            decision,
-            decided_by: storable(decidedBy),
-            reason: storable(reason),
-            state: { ...state, next_epoch: nextEpoch },
-            workflow_id: workflowId,
-            run_id: runId,
-            evidence,
-          },
-        },
-        Rollout,
-      ),
+    decide: (decision) => call('decide_rollout', { p_decision: decisionArgument(decision) }, Rollout),
+    moveStage: (decision, from) =>
+      call('move_stage', { p_decision: decisionArgument(decision), p_stage: from?.stage ?? null, p_epoch: from?.epoch ?? 0 }, Rollout),
     async rollout(tool) {
       const [found] = await call('list_rollouts', { p_tool: storable(tool) }, z.array(Rollout));
       return found ?? null;
@@ -115,3 +102,15 @@ export function createSupabaseRolloutLedger(options: DataApiOptions): RolloutLed
     },
   };
 }
+
+const decisionArgument = ({ state: { nextEpoch = false, ...state }, ...decision }: RolloutDecision) => ({
+  decision_id: decision.decisionId,
+  tool: storable(decision.tool),
+  decision: decision.decision,
+  decided_by: storable(decision.decidedBy),
+  reason: storable(decision.reason),
+  state: { ...state, next_epoch: nextEpoch },
+  workflow_id: decision.workflowId,
+  run_id: decision.runId,
+  evidence: decision.evidence,
+});

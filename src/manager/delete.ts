@@ -2,12 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { DeleteError, FileManagementError, ValidationError } from '../domain/errors.ts';
 import type { FileCopy, FileRecord, FileReference } from '../domain/models.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { namesByContent, type Provider } from '../providers/provider.ts';
+import type { Provider } from '../providers/provider.ts';
+import { reaches } from './holder.ts';
 
 export interface DeleteDependencies {
   ledger: Ledger;
   /** Throws ProviderNotFoundError. */
   provider: (name: string) => Provider;
+  /** Told of each copy that was marked as deleted. */
+  onDeleted?: (provider: string) => void;
 }
 
 export interface Deleted {
@@ -32,9 +35,10 @@ export async function deleteFile(
   file: FileRecord,
   which: readonly string[] | 'all',
   { reason, purge, signal }: { reason: string; purge: boolean; signal: AbortSignal },
-  { ledger, provider }: DeleteDependencies,
+  { ledger, provider, onDeleted }: DeleteDependencies,
 ): Promise<Deleted> {
-  const held = (await ledger.copies(file.id)).filter((copy) => copy.legalHold && copy.purgedAt === null);
+  const before = await ledger.copies(file.id);
+  const held = before.filter((copy) => copy.legalHold && copy.purgedAt === null);
   if (held.length > 0)
     throw new DeleteError(`The file ${file.id} is on legal hold: release it first`, { code: 'legal_hold', provider: held[0]?.provider });
   const references = await ledger.references(file.id);
@@ -50,6 +54,8 @@ export async function deleteFile(
   const heldBy = references.filter((reference) => !given.includes(reference));
   if (heldBy.length > 0) return { references: given.length, copies: 0, purged: 0, heldBy };
   const copies = await ledger.softDelete(file.id, reason, { unreferencedOnly: true });
+  const marked = before.filter((copy) => copy.status === 'completed' && copy.deletedAt === null);
+  for (const copy of copies > 0 ? marked : []) onDeleted?.(copy.provider);
   const purged = purge ? await purgeCopies(file, signal, { ledger, provider }) : 0;
   return { references: given.length, copies, purged, heldBy };
 }
@@ -73,13 +79,9 @@ async function purgeCopies(file: FileRecord, signal: AbortSignal, { ledger, prov
   return purged;
 }
 
-/**
- * The provider, where it reaches the copy's account: another one would say that nothing is there, or delete what is its own. Ids of
- * a storage name their bucket, so any bucket of the same place will do.
- */
+/** The provider, where it reaches the copy's account. */
 function holderOf({ account }: FileCopy, provider: Provider): Provider {
-  const place = (of: string): string => (namesByContent(provider) ? of.slice(0, of.lastIndexOf('/')) : of);
-  if (place(account) === place(provider.account)) return provider;
+  if (reaches(provider, account)) return provider;
   throw new DeleteError(
     `A copy at ${provider.name} is in the account ${account}, and the one configured here is ${provider.account}: purge it where that account is configured`,
     { code: 'other_account', provider: provider.name },

@@ -1,21 +1,33 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { DownloadError, FileNotFoundError } from '../domain/errors.ts';
+import { DownloadError, FileManagementError, FileNotFoundError } from '../domain/errors.ts';
 import type { FileRecord } from '../domain/models.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { MaintenanceLedger } from '../ledger/maintenance-ledger.ts';
 import type { Download, Provider } from '../providers/provider.ts';
+import { legacyObjectId } from './legacy-object.ts';
 import { isThere, type Original, readableCopies } from './originals.ts';
 
 export interface DownloadDependencies {
   ledger: Ledger;
   provider: (name: string) => Provider;
+  /** Learns the hash of a file that had none, when it has been read. */
+  maintenance?: Pick<MaintenanceLedger, 'recordHash'>;
+  /** Where the application keeps the files that it stored itself; null or absent: such a file has no copy that we could read. */
+  legacyBucket?: string | null;
 }
 
-/** Where a file's bytes can be had now: its completed live copies whose providers give originals back. */
-async function locate(file: FileRecord, { ledger, provider }: DownloadDependencies): Promise<Original[]> {
+/** Where such files are. */
+const LEGACY_PROVIDER = 'supabase';
+
+/** Where a file's bytes can be had now: its completed live copies whose providers give originals back; last, where the application had put it. */
+async function locate(file: FileRecord, { ledger, provider, legacyBucket = null }: DownloadDependencies): Promise<Original[]> {
   const copies = await ledger.copies(file.id);
   const readable = readableCopies(copies, provider, Date.now());
+  // What was deleted here is not given out there.
+  if (file.storagePath !== null && legacyBucket !== null && copies.every(({ deletedAt }) => deletedAt === null))
+    readable.push({ from: provider(LEGACY_PROVIDER), id: legacyObjectId(legacyBucket, file.storagePath) });
   if (readable.length > 0) return readable;
   const there = copies.filter((copy) => isThere(copy, Date.now()) && copy.deletedAt === null && copy.namespace === 'live');
   throw new FileNotFoundError(
@@ -48,8 +60,10 @@ export async function readFile(file: FileRecord, dependencies: DownloadDependenc
   const { chunks, ...download } = opened;
   async function* checked(): AsyncGenerator<Uint8Array> {
     const hash = createHash('sha256');
+    let sizeBytes = 0;
     for await (const chunk of chunks) {
       hash.update(chunk);
+      sizeBytes += chunk.length;
       yield chunk;
     }
     const sha256 = hash.digest('hex');
@@ -58,9 +72,22 @@ export async function readFile(file: FileRecord, dependencies: DownloadDependenc
         code: 'verification_failed',
         provider: from.name,
       });
+    await learnHash(file, { sha256, sizeBytes }, dependencies);
     await dependencies.ledger.touch(file.id);
   }
   return { ...download, chunks: checked() };
+}
+
+/** A file that was recorded without a hash has one from its first reading on. That it could not be recorded is no failure of the reading. */
+async function learnHash(
+  file: FileRecord,
+  { sha256, sizeBytes }: { sha256: string; sizeBytes: number },
+  { maintenance }: DownloadDependencies,
+): Promise<void> {
+  if (file.sha256 !== null || maintenance === undefined) return;
+  await maintenance.recordHash(file.id, sha256, sizeBytes).catch((error: unknown) => {
+    if (!(error instanceof FileManagementError)) throw error;
+  });
 }
 
 /**
@@ -105,6 +132,7 @@ export async function downloadFile(
         },
       );
     await rename(temporary, target);
+    await learnHash(file, { sha256, sizeBytes }, dependencies);
     await dependencies.ledger.touch(file.id);
     return { sizeBytes, sha256 };
   } catch (error) {

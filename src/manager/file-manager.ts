@@ -18,11 +18,15 @@ import { type GivenInline, handleFile, type SmartHandlerDependencies, type Uploa
 import type { Stores } from './stores.ts';
 import { type Followed, type UploadOptions, type Uploads, uploadDurably } from './uploader.ts';
 
-export interface FileManagerDependencies extends Pick<Stores, 'ledger' | 'provider' | 'providers'> {
+export interface FileManagerDependencies
+  extends Pick<Stores, 'ledger' | 'provider' | 'providers'>,
+    Partial<Pick<Stores, 'maintenance' | 'legacyBucket'>> {
   /** Temporal's client, connected when the first upload asks for it. */
   uploads: () => Promise<Uploads>;
   /** Up to which size (bytes) texts are given inline, and which providers may be chosen, the best first (null: all). Absent: none are but empty ones, and all may. */
   smartHandler?: { inlineMaxBytes: number; providers: readonly string[] | null };
+  /** Told of each copy that `delete` has marked as deleted. */
+  onDeleted?: (provider: string) => void;
   /** Each operation logs by a child of it that carries the operation's id. */
   log?: Logger;
 }
@@ -52,8 +56,8 @@ const EVERYWHERE = { inlineMaxBytes: 0, providers: null };
 const FEW_ATTEMPTS = 3;
 
 /** Every operation on files over the whole set of providers: one content is kept once, and what is where is the ledger's word. */
-export function createFileManager({ ledger, provider, providers, uploads, smartHandler = EVERYWHERE, log }: FileManagerDependencies) {
-  const stores = { ledger, provider, providers };
+export function createFileManager({ uploads, smartHandler = EVERYWHERE, onDeleted, log, ...stores }: FileManagerDependencies) {
+  const { ledger, provider } = stores;
 
   /** Under one id in the log lines and the answer. */
   async function operation<T extends object>(
@@ -148,7 +152,8 @@ export function createFileManager({ ledger, provider, providers, uploads, smartH
     ): Promise<Followed<Deleted>> =>
       operation('delete', options, async () => {
         const { references = 'all', reason, purge = false, signal } = options;
-        return await deleteFile(await recordOf(file), references, { reason, purge, signal }, stores);
+        const observed = onDeleted === undefined ? stores : { ...stores, onDeleted };
+        return await deleteFile(await recordOf(file), references, { reason, purge, signal }, observed);
       }),
 
     /** What the ledger and, where they should have a copy, the providers know. */

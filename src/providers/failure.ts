@@ -11,7 +11,7 @@ import {
 } from '../domain/errors.ts';
 import type { Failure } from './classify.ts';
 
-export type Operation = 'upload' | 'download' | 'delete' | 'info' | 'list' | 'check';
+export type Operation = 'upload' | 'download' | 'delete' | 'info' | 'list' | 'check' | 'copy';
 
 /** Who speaks, for messages: the provider's name, where it is (no secret), and what to do about each code. */
 export interface Speaker {

@@ -23,6 +23,7 @@ export interface GuardOptions {
   /** The circuit has changed, or there is a new last error. */
   onChange?: (status: GuardStatus) => void;
   onNearlyFull?: (use: QuotaUse) => void;
+  onCounted?: (uses: readonly QuotaUse[]) => void;
 }
 
 /** A provider with all that surrounds its calls. */
@@ -38,8 +39,10 @@ export interface GuardedProvider extends Provider {
  * A circuit breaker and a watch over the quota around a provider, for every vendor alike. While the circuit is open, calls fail at
  * once with `circuit_open` and say when to come back.
  */
-export function guarded(provider: Provider, { failures, openMs, onChange, onNearlyFull = () => undefined }: GuardOptions): GuardedProvider {
-  const quota = watchQuota({ provider, onNearlyFull });
+export function guarded(provider: Provider, options: GuardOptions): GuardedProvider {
+  const { failures, openMs, onChange, onNearlyFull = () => undefined, onCounted } = options;
+  const quota = watchQuota({ provider, onNearlyFull, ...(onCounted === undefined ? {} : { onCounted }) });
+  const { copy } = provider;
   let lastError: GuardStatus['lastError'] = null;
   let surplus = 0;
   const changed = () => onChange?.(status());
@@ -96,6 +99,7 @@ export function guarded(provider: Provider, { failures, openMs, onChange, onNear
     account: provider.account,
     capabilities: provider.capabilities,
     ...(provider.buckets === undefined ? {} : { buckets: provider.buckets }),
+    ...(copy === undefined ? {} : { copy: (object, key, signal) => run(signal, () => copy(object, key, signal)) }),
     status,
     held: quota.held,
     countSurplus() {

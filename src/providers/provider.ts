@@ -115,6 +115,8 @@ export interface Provider {
   idOf(sha256: string, namespace: Namespace): string | null;
   /** False when there was nothing to delete. */
   delete(id: string, signal: AbortSignal): Promise<boolean>;
+  /** Only of storages: puts a copy of an object under another key of its bucket, in place of what is there. Its id; null where there is no such object. */
+  copy?(object: Pick<StoredObject, 'id' | 'sizeBytes'>, key: string, signal: AbortSignal): Promise<string | null>;
   /** Page by page; never holds a whole account, and never gives an object twice, whatever the vendor's pages do. */
   list(options: ListOptions): AsyncIterable<StoredPage>;
 }

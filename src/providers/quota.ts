@@ -28,11 +28,13 @@ export interface QuotaOptions {
   provider: Pick<Provider, 'name' | 'capabilities' | 'list'>;
   /** Told once when a limit comes near, and again when it was left and comes near again. */
   onNearlyFull: (use: QuotaUse) => void;
+  /** Told of every limit whenever the account was counted, or this process has added to it. */
+  onCounted?: (uses: readonly QuotaUse[]) => void;
   now?: () => number;
 }
 
 /** Counts what an account holds, so that a limit is named before it is passed. */
-export function watchQuota({ provider, onNearlyFull, now = Date.now }: QuotaOptions): QuotaWatch {
+export function watchQuota({ provider, onNearlyFull, onCounted, now = Date.now }: QuotaOptions): QuotaWatch {
   const { name, capabilities } = provider;
   const limited = hasQuota(capabilities);
   const underWay = new Set<{ purpose: string; sizeBytes: number }>();
@@ -41,7 +43,9 @@ export function watchQuota({ provider, onNearlyFull, now = Date.now }: QuotaOpti
 
   function keep(held: Held, atMs: number): Held {
     counted = { held, atMs };
-    for (const use of quotaUses(capabilities, held)) {
+    const uses = quotaUses(capabilities, held);
+    onCounted?.(uses);
+    for (const use of uses) {
       const key = `${use.kind} ${use.purpose}`;
       if (use.used < NEARLY_FULL * use.limit) told.delete(key);
       else if (!told.has(key)) {

@@ -1,4 +1,4 @@
-import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { CopyObjectCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { refusalOf, storageCapabilities } from '../domain/capabilities.ts';
 import { ValidationError } from '../domain/errors.ts';
 import type { Namespace } from '../domain/models.ts';
@@ -19,7 +19,7 @@ import { createMultipart } from './s3-multipart.ts';
 import { checksumOf, sha256Of, storedObject } from './s3-object.ts';
 import type { VendorOptions } from './vendor.ts';
 import { isWhole, sizeMismatch } from './verify-stored.ts';
-import { type CallTimeouts, callLimits, transferLimits } from './watchdog.ts';
+import { type CallTimeouts, callLimits, copyLimits, transferLimits } from './watchdog.ts';
 import { wireType } from './wire-type.ts';
 
 export interface S3Options extends VendorOptions, S3Settings {
@@ -66,6 +66,16 @@ export function createS3(options: S3Options): Provider {
     if ((await info(id, signal)) === null) return false;
     await withRetries(retry, signal, () => s3.send(new DeleteObjectCommand({ Bucket, Key }), small('delete', signal)));
     return true;
+  }
+
+  /** In one request, which S3 allows for up to 5 GB: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html */
+  async function copy({ id, sizeBytes }: Pick<StoredObject, 'id' | 'sizeBytes'>, to: string, signal: AbortSignal): Promise<string | null> {
+    const { bucket: Bucket, path } = objectAddress('s3', id);
+    const { key: Key } = objectAddress('s3', `${Bucket}/${to}`);
+    const command = new CopyObjectCommand({ Bucket, Key, CopySource: path });
+    const call = { operation: 'copy' as const, signal, limits: copyLimits(timeouts, sizeBytes) };
+    const copied = withRetries(retryTransfer(sizeBytes), signal, () => s3.send(command, call));
+    return await nullIfMissing(copied.then(() => `${Bucket}/${Key}`));
   }
 
   /** One request with the whole body, opened again for every attempt. @returns the SHA-256 that the server made of it, where it tells */
@@ -171,6 +181,7 @@ export function createS3(options: S3Options): Provider {
     find,
     idOf,
     delete: remove,
+    copy,
     list: ({ under = `${bucket}/`, after = null, signal }) => listS3({ ...bucketAndPrefix(under), s3, after, signal, limits, retry }),
   };
 }

@@ -15,7 +15,7 @@ import { listObjects } from './supabase-list.ts';
 import { type ObjectInfo, storedObject } from './supabase-object.ts';
 import { createTus } from './tus.ts';
 import { isWhole, sizeMismatch } from './verify-stored.ts';
-import { type CallTimeouts, callLimits, transferLimits } from './watchdog.ts';
+import { type CallTimeouts, callLimits, copyLimits, transferLimits } from './watchdog.ts';
 import { wireType } from './wire-type.ts';
 
 export interface SupabaseStorageOptions {
@@ -100,6 +100,23 @@ export function createSupabaseStorage(options: SupabaseStorageOptions): Provider
       }),
     );
     return removed.length > 0;
+  }
+
+  async function copy({ id, sizeBytes }: Pick<StoredObject, 'id' | 'sizeBytes'>, key: string, signal: AbortSignal): Promise<string | null> {
+    const from = objectAddress('supabase', id);
+    const to = `${from.bucket}/${objectAddress('supabase', `${from.bucket}/${key}`).key}`;
+    const copied = withRetries(retryTransfer(sizeBytes), signal, () =>
+      http.json({
+        operation: 'copy',
+        method: 'POST',
+        path: '/object/copy',
+        headers: { 'content-type': 'application/json', 'x-upsert': 'true' },
+        body: JSON.stringify({ bucketId: from.bucket, sourceKey: from.key, destinationKey: key }),
+        signal,
+        limits: copyLimits(timeouts, sizeBytes),
+      }),
+    );
+    return await nullIfMissing(copied.then(() => to));
   }
 
   /** One request with the whole body, opened again for every attempt. */
@@ -205,6 +222,7 @@ export function createSupabaseStorage(options: SupabaseStorageOptions): Provider
     find,
     idOf: (sha256, namespace) => `${bucket}/${objectKey(sha256, namespace)}`,
     delete: remove,
+    copy,
     list,
   };
 }

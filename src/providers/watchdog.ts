@@ -20,6 +20,12 @@ export function transferLimits(timeouts: CallTimeouts, sizeBytes: number): Limit
   return { idleMs: timeouts.idleMs, totalMs: timeouts.callMs + (sizeBytes / timeouts.minBytesPerSecond) * 1000 };
 }
 
+/** The limits of a copy that the server makes itself: as for a transfer, but no byte moves on the line. */
+export function copyLimits(timeouts: CallTimeouts, sizeBytes: number): Limits {
+  const { totalMs } = transferLimits(timeouts, sizeBytes);
+  return { idleMs: totalMs, totalMs };
+}
+
 /** A limit was passed. */
 export class TimeoutReached extends Error {
   override readonly name = 'TimeoutReached';

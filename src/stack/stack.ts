@@ -96,7 +96,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const { temporal, supabase } = addresses;
     Object.assign(status, { temporalAddress: temporal.address, temporalUiUrl: temporal.uiUrl, supabaseUrl: supabase.url });
     writeAtomically(paths.env, stackEnv(addresses));
-    await supervisor.startWorkers(options.workers ?? 0, { stateDir: paths.dir, cwd: options.cwd, env });
+    await supervisor.startWorkers(options.workers ?? 0, {
+      ...{ stateDir: paths.dir, cwd: options.cwd, env },
+      metricsPort: options.config.metrics.port,
+      log: options.log ?? (() => undefined),
+    });
     status.state = 'running';
     const running = supervisor;
     return { stateDir: paths.dir, ...addresses, processes: () => running.status(), stop };

@@ -8,7 +8,7 @@ import { Service, type ServiceSpec } from './service.ts';
 import { StackError } from './stack-error.ts';
 import type { StackStatus } from './status.ts';
 import { STOP_ORDER } from './stop-order.ts';
-import { workerService } from './workers.ts';
+import { type WorkerServiceOptions, workerService } from './workers.ts';
 
 const BOUND_LOGS_EVERY_MS = 60_000;
 /** With less than this a database cannot go on. */
@@ -64,7 +64,7 @@ export class Supervisor {
     });
   }
 
-  async startWorkers(count: number, options: Parameters<typeof workerService>[1]): Promise<void> {
+  async startWorkers(count: number, options: WorkerServiceOptions): Promise<void> {
     await Promise.all(Array.from({ length: count }, (_, index) => this.start(workerService(index + 1, options))));
   }
 

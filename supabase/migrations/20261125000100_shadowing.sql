@@ -115,18 +115,48 @@ language sql stable set search_path = '' as $$
     ),
     'mismatches', (
       select jsonb_build_object(
-        'compared', count(*), 'differing', count(*) filter (where c.mismatches <> '{}'),
-        'candidate_only', count(*) filter (where c.mismatches <> '{}' and c.noise_mismatches = '{}'),
-        'control_only', count(*) filter (where c.mismatches = '{}' and c.noise_mismatches <> '{}')
+        'compared', count(*), 'differing', count(*) filter (where differ), 'slow', count(*) filter (where slow),
+        'candidate_only', count(*) filter (where differ and not noise), 'control_only', count(*) filter (where not differ and noise)
       )
-      from public.shadow_comparisons c
-      where c.tool = p_tool and c.step = p_epoch and c.pair = 'neither'
+      from (
+        -- The time is looked at apart from the results: one slow moment is no wrong file.
+        select array_remove(c.mismatches, 'timing') <> '{}' as differ, 'timing' = any (c.mismatches) as slow,
+          array_remove(c.noise_mismatches, 'timing') <> '{}' as noise
+        from public.shadow_comparisons c
+        where c.tool = p_tool and c.step = p_epoch and c.pair = 'neither'
+      ) compared
+    ),
+    'fields', (
+      select coalesce(jsonb_object_agg(field, count), '{}')
+      from (
+        select field, count(*) from public.shadow_comparisons c, unnest(c.mismatches) field
+        where c.tool = p_tool and c.step = p_epoch and c.pair = 'neither' and field <> 'timing'
+        group by field
+      ) sums
     ),
     'breaker', exists (select from public.shadow_breakers b where b.tool = p_tool and b.opened_step = p_epoch)
   );
 $$;
 comment on function public.rollout_evidence is
-  'What was seen in one step: operations and failures by arm, shadow comparisons by who failed, mismatches, whether the breaker opened.';
+  'What was seen in one step: operations and failures by arm, shadow comparisons by who failed, mismatches and their fields, whether the breaker opened.';
+
+create or replace function public.list_step_minutes(p_tool text, p_epoch integer) returns jsonb
+language sql stable set search_path = '' as $$
+  with seen as (
+    select o.minute, o.arm as what, sum(o.count) as count,
+      coalesce(sum((select sum(value::bigint) from jsonb_each_text(o.failures))), 0) as failures
+    from public.operation_outcomes o
+    where o.tool = p_tool and o.step = p_epoch
+    group by o.minute, o.arm
+    union all
+    select date_trunc('minute', c.created_at, 'UTC'), c.pair, count(*),
+      count(*) filter (where array_remove(c.mismatches, 'timing') <> '{}')
+    from public.shadow_comparisons c
+    where c.tool = p_tool and c.step = p_epoch and c.pair is not null
+    group by 1, 2
+  )
+  select coalesce(jsonb_agg(to_jsonb(seen) order by seen.minute, seen.what), '[]') from seen;
+$$;
 
 create index provider_file_uploads_shadow_idx on public.provider_file_uploads (idempotency_key text_pattern_ops)
   where namespace = 'shadow' and purged_at is null;

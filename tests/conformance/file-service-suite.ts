@@ -47,6 +47,14 @@ export function describeFileService(name: string, open: () => Promise<{ service:
       expect(await drain(download.chunks)).toEqual({ sizeBytes, sha256 });
     });
 
+    test('says what an operation has stored, where it can say that at all', async () => {
+      const context = contextOf();
+      const stored = await service.upload(sampleFile(10).file, context);
+      if (service.find === undefined) return;
+      expect(await service.find(context.operationId, context)).toMatchObject({ id: stored.id, sizeBytes: 10 });
+      expect(await service.find(randomUUID(), context)).toBeNull();
+    });
+
     test('keeps names as they are', async () => {
       const context = contextOf();
       for (const given of ['Übersicht 报告 "1".txt', 'a & b=c?d#e.txt']) {

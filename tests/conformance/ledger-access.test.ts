@@ -3,6 +3,7 @@ import { createClient } from '@supabase/supabase-js';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { createSupabaseLedger } from '../../src/ledger/supabase-ledger.ts';
+import { createSupabaseRetentionLedger } from '../../src/ledger/supabase-retention-ledger.ts';
 import { applyMigrations, createTestDatabase, type Postgrest, startPostgrest, type TestDatabase } from '../support/postgrest.ts';
 import { claimRequest, reference } from './ledger-samples.ts';
 
@@ -37,11 +38,19 @@ beforeAll(async () => {
   });
   await database.sql.unsafe(`
     insert into rollouts (tool) values ('kimi');
+    insert into object_sightings select id, now() from provider_file_uploads;
+    insert into reconcile_items (run_id, provider, account, kind, object_id) values ('r', 'kimi', 'main', 'unknown', 'object');
+    insert into backfill_items (run_id, file_id, outcome) values ('b', gen_random_uuid(), 'unreadable');
     insert into operator_settings (key, value, set_by) values ('shadow', '{}', 'ann');
     insert into rollout_events (tool, decision, decided_by, reason) values ('kimi', 'start', 'ann', 'test');
     insert into operation_outcomes (tool, arm, minute, count) values ('kimi', 'unified', date_trunc('minute', now()), 1);
     insert into operation_outcome_batches (id) values (gen_random_uuid());
     insert into shadow_comparisons (tool, operation, operation_id, control, candidate, matched) values ('kimi', 'upload', '1', '{}', '{}', true)`);
+  const retention = createSupabaseRetentionLedger(postgrest);
+  const rules = { retentionDays: 0, orphanDays: 0, graceDays: 0, quotaMinAgeDays: 0, includeReview: false };
+  await retention.beginSweep({ runId: claim.fileId, workflowId: null, dryRun: true, rules });
+  await retention.endPurges(claim.fileId, 'sweep', [{ copyId: claim.copyId, outcome: 'planned', code: null }]);
+  await retention.holdFile(claim.fileId, true, { reason: null, by: 'ann' });
   const rows = await database.sql`select tablename from pg_tables where schemaname = 'public' order by 1`;
   tables = rows.map((row) => row.tablename as string);
 });
@@ -69,8 +78,21 @@ describe('Who may see and change the ledger', () => {
       select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relrowsecurity`;
     expect(open).toEqual([]);
     expect(tables).toEqual([
-      ...['file_references', 'files', 'migration_items', 'operation_outcome_batches', 'operation_outcomes', 'operator_settings'],
-      ...['provider_file_uploads', 'provider_states', 'rollout_events', 'rollouts', 'shadow_comparisons'],
+      ...[
+        ...['backfill_items', 'file_holds', 'file_references', 'files', 'legacy_copies', 'migration_items', 'object_sightings'],
+        ...['operation_outcome_batches', 'operation_outcomes', 'operator_settings'],
+      ],
+      ...[
+        'provider_file_uploads',
+        'provider_states',
+        'reconcile_items',
+        'rollout_events',
+        'rollouts',
+        'shadow_breakers',
+        'shadow_comparisons',
+        'sweep_items',
+        'sweep_runs',
+      ],
     ]);
   });
 

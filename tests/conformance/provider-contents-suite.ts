@@ -50,6 +50,22 @@ export function describeContents(start: StartVendor): void {
       expect(await provider.delete(stored.id, signal)).toBe(true);
     });
 
+    test('and copies it under another key of its bucket, in place of what is there, where ids follow from the content', async () => {
+      const { copy } = provider;
+      expect(copy === undefined).toBe(provider.idOf('0'.repeat(64), 'live') === null);
+      if (copy === undefined) return;
+      for (const seed of [freshSeed(), freshSeed()]) {
+        const request = samples.upload(5000, seed);
+        const stored = await provider.upload(request);
+        const bucket = stored.id.slice(0, stored.id.indexOf('/'));
+        expect(await copy(stored, 'trash/a-run/of-5000-bytes', signal)).toBe(`${bucket}/trash/a-run/of-5000-bytes`);
+        await expectStored({ ...stored, id: `${bucket}/trash/a-run/of-5000-bytes` }, 5000, request.sha256);
+        await expectStored(stored, 5000, request.sha256);
+        expect(await provider.delete(stored.id, signal)).toBe(true);
+        expect(await copy(stored, 'trash/a-run/of-nothing', signal)).toBeNull();
+      }
+    });
+
     test('a file of 0 bytes, or refuses it before it is read', async () => {
       const request = samples.upload(0, freshSeed());
       if (provider.capabilities.minFileBytes > 0) {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ComparisonRecord, RolloutDecision, RolloutLedger } from '../../src/ledger/rollout-ledger.ts';
+import type { ComparisonRecord, RolloutDecision, RolloutLedger, RolloutRecord } from '../../src/ledger/rollout-ledger.ts';
 import type { ShadowLedger } from '../../src/ledger/shadow-ledger.ts';
 import { comparisonOf } from '../support/comparison.ts';
 
@@ -93,6 +93,7 @@ export function describeRolloutLedger(
       for (const more of [
         {},
         { mismatches: ['sha256'] },
+        { mismatches: ['timing'] },
         { mismatches: ['sha256'], noiseMismatches: [] },
         { mismatches: [], noiseMismatches: ['name'] },
         { pair: 'candidateOnly', mismatches: ['outcome'] },
@@ -102,8 +103,8 @@ export function describeRolloutLedger(
         await under.shadow.recordComparison(comparisonOf(tool, more as Partial<ComparisonRecord>));
       expect(await ledger.evidence(tool, 1)).toEqual({
         arms: { unified: { operations: 15, failures: 4 }, legacy: { operations: 90, failures: 0 } },
-        pairs: { neither: 4, candidateOnly: 1, both: 1 },
-        mismatches: { compared: 4, differing: 2, candidateOnly: 1, controlOnly: 1 },
+        pairs: { neither: 5, candidateOnly: 1, both: 1 },
+        mismatches: { compared: 5, differing: 2, slow: 1, candidateOnly: 1, controlOnly: 1 },
         fields: { sha256: 2 },
         breaker: false,
       });
@@ -112,15 +113,36 @@ export function describeRolloutLedger(
         { what: 'legacy', count: 90, failures: 0 },
         { what: 'unified', count: 15, failures: 4 },
       ]);
-      expect(minutes.filter(({ what }) => what === 'neither').reduce((sum, { count }) => sum + count, 0)).toBe(4);
+      expect(minutes.filter(({ what }) => what === 'neither').reduce((sum, { count }) => sum + count, 0)).toBe(5);
       expect(await ledger.evidence(tool, 2)).toMatchObject({ arms: { unified: { operations: 7, failures: 0 } }, pairs: { neither: 1 } });
       expect(await ledger.evidence(tool, 3)).toEqual({
         arms: {},
         pairs: {},
-        mismatches: { compared: 0, differing: 0, candidateOnly: 0, controlOnly: 0 },
+        mismatches: { compared: 0, differing: 0, slow: 0, candidateOnly: 0, controlOnly: 0 },
         fields: {},
         breaker: false,
       });
+    });
+
+    it('moves a stage from where it was looked at, and once, though ten move it at the same time', async () => {
+      const tool = freshTool();
+      const move = (to: RolloutRecord['stage'], more: Partial<RolloutDecision> = {}) =>
+        decision(tool, { decision: 'stage_moved', state: { stage: to, share: 0, nextEpoch: true }, ...more });
+      const moved = { code: 'stage_moved' };
+      await expect(ledger.moveStage(move('dual_write'), { stage: 'off', epoch: 3 })).rejects.toMatchObject(moved);
+      expect(await ledger.rollout(tool)).toBeNull();
+      const first = move('dual_write');
+      for (let again = 0; again < 2; again += 1)
+        expect(await ledger.moveStage(first, null)).toMatchObject({ stage: 'dual_write', epoch: 1 });
+      const from = { stage: 'dual_write', epoch: 1 } as const;
+      const all = await Promise.allSettled(Array.from({ length: 10 }, () => ledger.moveStage(move('shadow'), from)));
+      expect(all.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      for (const one of all) if (one.status === 'rejected') expect(one.reason).toMatchObject(moved);
+      expect(await ledger.rollout(tool)).toMatchObject({ stage: 'shadow', epoch: 2 });
+      expect(await ledger.events(tool, { after: null, limit: 10 })).toMatchObject([
+        { stageBefore: 'off', stageAfter: 'dual_write' },
+        { stageBefore: 'dual_write', stageAfter: 'shadow' },
+      ]);
     });
 
     it('tells a facade all it needs in one answer, and what operators set', async () => {

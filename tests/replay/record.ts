@@ -20,6 +20,10 @@ import { uploadOf } from '../support/bodies.ts';
 import { startGeminiServer } from '../support/gemini-server.ts';
 import { type Running, runOn } from '../support/running.ts';
 import { scratchFolder, startOwnStack } from '../support/stack.ts';
+import { recordMaintenance } from './record-maintenance.ts';
+import { mirrors, rollbacks } from './record-mirror.ts';
+import { sweeps } from './record-retention.ts';
+import { shadowComparisons } from './record-shadow.ts';
 
 /**
  * `node tests/replay/record.ts` runs workflows through their ways on a real server and saves the histories that replay.test.ts holds
@@ -36,6 +40,11 @@ try {
   await uploads(cutover);
   await migrations(cutover);
   await rollouts(cutover);
+  await shadowComparisons(cutover, isSaved, (way, workflowId) => save(cutover, way, workflowId));
+  await sweeps(cutover, stack.postgresUrl ?? '', { isSaved, save });
+  await recordMaintenance(cutover, { isSaved, save });
+  await mirrors(cutover, { isSaved, save });
+  await rollbacks(cutover, stack, { isSaved, save });
 } finally {
   await cutover.stop();
   await gemini.close();

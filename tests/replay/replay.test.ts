@@ -12,6 +12,7 @@ const load = (name: string) => JSON.parse(readFileSync(join(folder, name), 'utf8
 const bundle = async (path: string): Promise<WorkflowBundle> =>
   await bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL(path, import.meta.url)),
+    workflowInterceptorModules: [fileURLToPath(new URL('../../workflows/trace-interceptors.ts', import.meta.url))],
     logger: temporalLogger(createLogger('replay', 'error')),
   });
 
@@ -38,7 +39,8 @@ describe('a workflow that is running somewhere', () => {
   }, 120_000);
 
   test('has at least five saved histories of its kind', () => {
-    for (const workflow of ['upload', 'migrate', 'rollout'])
+    const migrating = ['upload', 'migrate', 'rollout', 'rollback', 'shadow-comparison', 'mirror', 'rehome'];
+    for (const workflow of [...migrating, 'retention-sweep', 'reconcile', 'hash-backfill'])
       expect(names.filter((name) => name.startsWith(`${workflow}-`)).length).toBeGreaterThanOrEqual(5);
   });
 
@@ -47,5 +49,12 @@ describe('a workflow that is running somewhere', () => {
     expect(ended.get('upload-small.1.json')).toBeInstanceOf(Error);
     expect(ended.get('migrate-folder.1.json')).toBeInstanceOf(Error);
     expect(ended.get('rollout-healthy.1.json')).toBeInstanceOf(Error);
+    expect(ended.get('shadow-comparison-matched.1.json')).toBeInstanceOf(Error);
+    expect(ended.get('retention-sweep-healthy.1.json')).toBeInstanceOf(Error);
+    expect(ended.get('reconcile-reported.1.json')).toBeInstanceOf(Error);
+    expect(ended.get('hash-backfill-recorded.1.json')).toBeInstanceOf(Error);
+    expect(ended.get('rollback-ramp-down.1.json')).toBeInstanceOf(Error);
+    expect(ended.get('mirror-to-unified.1.json')).toBeInstanceOf(Error);
+    expect(ended.get('rehome-whole.1.json')).toBeInstanceOf(Error);
   }, 120_000);
 });

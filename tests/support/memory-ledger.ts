@@ -164,8 +164,10 @@ export function createMemoryLedger(): Ledger {
     },
     async addReference(fileId, reference) {
       const file = fileOf(fileId);
-      const { tool, userId, name } = reference;
-      const known = references.find((r) => r.fileId === fileId && r.tool === tool && r.userId === userId && r.name === name);
+      const { tool, userId, name, legacyId = null } = reference;
+      const known = references.find(
+        (r) => r.fileId === fileId && r.tool === tool && r.userId === userId && r.name === name && (r.legacyId ?? null) === legacyId,
+      );
       file.accessedAt = now();
       if (!copies.some((c) => c.fileId === fileId && c.namespace === 'live' && c.status === 'completed' && c.deletedAt === null))
         await ledger.restore(fileId);
@@ -214,6 +216,7 @@ export function createMemoryLedger(): Ledger {
       const there = (fileId: string) =>
         copies.some((c) => c.fileId === fileId && c.namespace === 'live' && c.status === 'completed' && c.deletedAt === null);
       return references
+        .filter(({ legacyId }) => legacyId == null)
         .filter((reference) => reference.userId === userId && reference.id > (after ?? '') && there(reference.fileId))
         .sort((a, b) => (a.id < b.id ? -1 : 1))
         .slice(0, limit)

@@ -16,7 +16,7 @@ export interface MemoryProvider extends Provider {
   /** How many uploads were begun, and how many bytes of bodies were read for them. */
   readonly counts: { uploads: number; bytesRead: number };
   /** The next call of this method throws `error`. */
-  failNext(method: 'check' | 'upload' | 'download' | 'info' | 'delete' | 'list', error: Error): void;
+  failNext(method: 'check' | 'upload' | 'download' | 'info' | 'delete' | 'copy' | 'list', error: Error): void;
   /** Until the returned function is called, uploads read their body and then wait. */
   holdUploads(): () => void;
 }
@@ -118,6 +118,14 @@ export function createMemoryProvider(options: MemoryProviderOptions = {}): Memor
       begin('delete', signal);
       valid(id);
       return objects.delete(id);
+    },
+
+    async copy({ id }, key, signal) {
+      begin('copy', signal);
+      const held = objects.get(id);
+      const to = `memory/${key}`;
+      if (held !== undefined) objects.set(to, { ...held });
+      return held === undefined ? null : to;
     },
 
     async *list({ under = 'memory/', after = null, signal }) {

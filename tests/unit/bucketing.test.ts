@@ -22,10 +22,12 @@ describe('a bucket', () => {
       }),
     );
   });
-  test('is the same by the short way for ASCII and by the bytes of the whole', () => {
+  test('is the same character by character and by the bytes of the whole, in any script, also where half a character is missing', () => {
     const flag = fc.string({ unit: 'binary', maxLength: 20 });
+    const halves = fc.string({ unit: fc.constantFrom('a', 'é', '文', '😀', '\ud83d', '\ude00', '\ud800', '\udfff'), maxLength: 20 });
+    const anybody = fc.oneof(fc.string({ maxLength: 40 }), fc.string({ unit: 'binary', maxLength: 40 }), halves);
     fc.assert(
-      fc.property(flag, fc.string({ maxLength: 40 }), (name, user) => {
+      fc.property(flag, anybody, (name, user) => {
         expect(bucketOf(name, user)).toBe(Math.floor((murmur3(bytes(name + user)) * 100_000) / 2 ** 32));
       }),
     );

@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FileNotFoundError, LedgerError, ProviderUnavailableError, ValidationError } from '../../src/domain/errors.ts';
 import type { Outcome, OutcomeCounts } from '../../src/domain/outcome-counts.ts';
@@ -27,7 +28,13 @@ const facade = (more: Partial<FacadeOptions> = {}) =>
   createFacade({
     legacy,
     unified,
-    state: { routing: () => routing, setting: () => undefined, ready: async () => undefined, close: () => undefined },
+    state: {
+      routing: () => routing,
+      setting: () => undefined,
+      onChange: () => () => undefined,
+      ready: async () => undefined,
+      close: () => undefined,
+    },
     outcomes: { record: (outcome) => seen.push(outcome) },
     fallback: true,
     maxFileBytes: 1000,
@@ -136,6 +143,7 @@ describe('An upload through the facade', () => {
       routing = { ...routing, ...change };
       const done: Done[] = [];
       await facade({ afterwards: async (each) => void done.push(each) }).upload(hello, KIMI);
+      await turn();
       return done;
     };
     test('where legacy served a user of a ramp, with what it stored', async () => {

@@ -40,6 +40,7 @@ describe('a step', () => {
     ['without a shadow comparison', { pairs: NO_EVIDENCE.pairs }, 'pairs'],
     ['without operations on legacy', { legacy: NO_EVIDENCE.legacy }, 'live_control'],
     ['with one comparison that differs', { mismatches: { compared: 200, differing: 1 } }, 'mismatches'],
+    ['with many comparisons in which the candidate was slow', { mismatches: { compared: 200, differing: 0, slow: 11 } }, 'timing'],
   ])('%s holds', (_, change, test) => {
     expect(verdict(RULES, { ...HEALTHY, ...change })).toBe('hold');
     expect(opinion(test, RULES, { ...HEALTHY, ...change })).toMatchObject({ says: 'hold' });
@@ -57,11 +58,14 @@ describe('a step', () => {
       '12 of 200 comparisons differ (name 9, mimeType 3, sizeBytes 3)',
     );
   });
+  test('with a slow moment goes on', () =>
+    expect(verdict(RULES, { ...HEALTHY, mismatches: { compared: 200, differing: 0, slow: 10 } })).toBe('go_on'));
   test('whose time is not over holds', () => expect(verdict(RULES, HEALTHY, { bakedMs: 59_999, bakeMs: 60_000 })).toBe('hold'));
 
   test.each<[string, Partial<StepEvidence>, string]>([
     ['above the threshold', { candidate: { operations: 400, failures: 21 } }, 'threshold'],
     ['that fails early, long before the samples are there,', { candidate: { operations: 12, failures: 5 } }, 'wald'],
+    ['in which shadowing came to rest, because the candidate alone failed,', { breaker: true }, 'breaker'],
     ['that fails where legacy does not', { pairs: { both: 0, neither: 100, candidateOnly: 14, legacyOnly: 0 } }, 'pairs'],
   ])('%s is rolled back', (_, change, test) => {
     expect(verdict(RULES, { ...HEALTHY, ...change })).toBe('roll_back');

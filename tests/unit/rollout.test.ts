@@ -84,6 +84,11 @@ describe('a ramp', () => {
     const { state } = ramp(PLAN, look(GOOD), look(GOOD), look(GOOD), look(BAD));
     expect(state).toMatchObject({ status: 'rolled_back', share: 0 });
   });
+  test('at 100 % waits for no comparison, because nobody is left to compare with', () => {
+    const rules = { ...PLAN.rules, tests: { wald: false, liveControl: true, pairs: true }, stickyUsers: false };
+    const at = (share: number) => ramp({ ...PLAN, steps: [share], rules }, look(GOOD, { ...PLAN, steps: [share], rules })).state.status;
+    expect([at(50), at(100)]).toEqual(['running', 'guarding']);
+  });
   test('may begin at a later step', () => expect(beginRollout(PLAN, 0, 1).state).toMatchObject({ step: 1, share: 10 }));
 });
 

@@ -49,6 +49,31 @@ describe('an operation goes', () => {
   });
 });
 
+describe('of 100,000 users, with names in many scripts,', () => {
+  const users = Array.from({ length: 100_000 }, (_, at) => [`user-${at}`, `Zoë ${at}`, `用户${at}`, `👩‍💻${at}`][at % 4] as string);
+  const servedAt = (share: number) => new Set(users.filter((user) => route({ share }, user).arm === 'unified'));
+
+  test.each([1, 10, 50])('%i %% are served by unified, within 0.5 points, in each script', (share) => {
+    const served = servedAt(share);
+    expect(Math.abs(served.size / 1000 - share)).toBeLessThanOrEqual(0.5);
+    for (let script = 0; script < 4; script += 1) {
+      const covered = users.filter((user, at) => at % 4 === script && served.has(user)).length / 250;
+      // A quarter of the users: half the points would be too strict.
+      expect(Math.abs(covered - share)).toBeLessThanOrEqual(1);
+    }
+  });
+  test('nobody moves back when the share goes from 1 to 10 to 50 to 100 %', () => {
+    let before = new Set<string>();
+    for (const share of [1, 10, 50, 100]) {
+      const served = servedAt(share);
+      expect([...before].filter((user) => !served.has(user))).toEqual([]);
+      expect(served.size).toBeGreaterThan(before.size);
+      before = served;
+    }
+    expect(before.size).toBe(users.length);
+  });
+});
+
 describe('outcomes', () => {
   const at = Date.UTC(2026, 0, 1, 12, 30, 59);
   const outcome = { tool: 'kimi', arm: 'unified', step: 1, code: null, ms: 20, atMs: at } as const;
@@ -72,6 +97,15 @@ describe('outcomes', () => {
       { tool: 'kimi', arm: 'legacy', step: 1, minute: '2026-01-01T12:30:00.000Z', count: 1, failures: {}, latency: { 25: 1 } },
     ]);
     expect(counter.take()).toEqual([]);
+  });
+  test('of arms, tools, steps and minutes that alternate are each in their row', () => {
+    const counter = createOutcomeCounter();
+    const kinds = [{}, { arm: 'legacy' as const }, { tool: 'supabase' }, { step: 2 }, { atMs: at + 1000 }];
+    for (let round = 0; round < 3; round += 1)
+      for (const [at, kind] of kinds.entries()) for (let times = 0; times <= at; times += 1) counter.add({ ...outcome, ...kind });
+    expect(counter.take().map(({ count }) => count)).toEqual([3, 6, 9, 12, 15]);
+    counter.add(outcome);
+    expect(counter.take().map(({ count }) => count)).toEqual([1]);
   });
   test('are bounded in memory, and what is dropped is counted', () => {
     const counter = createOutcomeCounter(3);

@@ -117,7 +117,7 @@ async function startWorkers(ground: Playground, proxied: (proxy: FaultProxy) => 
 export async function heldByMismatches({ ground, events }: Ramp): Promise<string> {
   for (;;) {
     const lines = await events();
-    const held = lines.find(({ decision, reason }) => decision === 'held' && /^mismatches: [^;]*$/.test(reason));
+    const held = lines.find(({ decision, reason }) => decision === 'held' && /^(mismatches|timing): [^;]*$/.test(reason));
     if (held !== undefined) return held.reason;
     const last = lines.at(-1);
     if (last?.decision === 'rolled_back') throw new Error(`it was rolled back instead of held: ${last.reason}`);

@@ -53,7 +53,7 @@ const slow: Case = {
       await heldByMismatches(ramp);
       const { stdout } = await ground.must(['rollout', 'status', TOOL]);
       ground.say(stdout.trim().replaceAll('\n', ' |'));
-      if (!/mismatches +hold .*timing/.test(stdout)) problems.push(`status does not say what differs: ${stdout}`);
+      if (!/timing +hold .*slower/.test(stdout)) problems.push(`status does not say what differs: ${stdout}`);
       await rollout('rollback', TOOL, '--reason', 'it is slow');
 
       await start(`${settings} --on-mismatch rollback`);

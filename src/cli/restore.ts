@@ -1,0 +1,23 @@
+import type { Command } from 'commander';
+import { countOf, printable } from '../domain/format.ts';
+import { restoreFile } from '../manager/restore.ts';
+import type { CommandContext } from './context.ts';
+import { managerOf } from './manager.ts';
+
+export function registerRestore(program: Command, context: CommandContext): void {
+  program
+    .command('restore')
+    .description('take the deletion of a file back, within the grace (PURGE_GRACE_DAYS)')
+    .argument('<file>', 'its id, SHA-256 or name')
+    .option('--json', 'print one JSON document')
+    .action(async (given: string, { json }: { json?: boolean }) => {
+      const file = await (await managerOf(context)).find(given);
+      const copies = await restoreFile(file, (await context.services().stores()).ledger);
+      const restored = copies.map(({ id, provider, purpose, providerFileId }) => ({ copyId: id, provider, purpose, providerFileId }));
+      if (json === true) return await context.output.json({ fileId: file.id, restored });
+      const places = [...new Set(copies.map(({ provider }) => provider))].join(', ');
+      context.output.message(
+        `Restored ${printable(file.originalName ?? file.id)} (${file.id}): ${countOf(copies.length, 'copy', 'copies')} at ${places}.`,
+      );
+    });
+}

@@ -1,0 +1,329 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Sql } from 'postgres';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FileNotFoundError, ValidationError } from '../../src/domain/errors.ts';
+import type { SweepRules } from '../../src/domain/retention.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
+import type { QuotaRequest, RetentionLedger } from '../../src/ledger/retention-ledger.ts';
+import { claimRequest, reference, won } from './ledger-samples.ts';
+
+export interface OpenedRetention {
+  ledger: Ledger;
+  retention: RetentionLedger;
+  /** The database behind it: no test can wait for a month. */
+  sql: Sql;
+  close(): Promise<void>;
+}
+
+const RULES: SweepRules = { retentionDays: 30, orphanDays: 7, graceDays: 7, quotaMinAgeDays: 1, includeReview: false };
+
+/** What a sweep is promised, over a ledger of its own: sweeps look at everything. */
+export function describeRetentionLedger(name: string, open: () => Promise<OpenedRetention>): void {
+  describe(name, () => {
+    let on: OpenedRetention;
+    beforeAll(async () => {
+      on = await open();
+    });
+    afterAll(() => on?.close());
+
+    /** A completed copy of a content that was read so many days ago. */
+    async function stored({
+      days = 0,
+      keep,
+      ...change
+    }: Partial<Parameters<typeof claimRequest>[0]> & { days?: number; keep?: 'keep' | 'expire' } = {}) {
+      const request = claimRequest(change);
+      const { fileId, copyId } = await won(on.ledger, request);
+      await on.ledger.complete(copyId, request.owner, `object ${copyId}`);
+      if (keep !== undefined) await on.ledger.addReference(fileId, reference({ keep }));
+      await readBefore(fileId, days);
+      return { request, fileId, copyId };
+    }
+    const readBefore = (fileId: string, days: number) =>
+      on.sql`update files set accessed_at = now() - make_interval(secs => ${days * 86_400}) where id = ${fileId}`;
+    const deletedBefore = (fileId: string, days: number) =>
+      on.sql`update provider_file_uploads set deleted_at = now() - make_interval(secs => ${days * 86_400}) where file_id = ${fileId} and deleted_at is not null`;
+    async function begin(over: Partial<SweepRules> = {}, dryRun = false): Promise<string> {
+      const runId = randomUUID();
+      await on.retention.beginSweep({ runId, workflowId: 'test', dryRun, rules: { ...RULES, ...over } });
+      return runId;
+    }
+    const copyOf = async (fileId: string) => (await on.ledger.copies(fileId))[0];
+    const items = async (runId: string) => await on.retention.sweepItems(runId, { after: null, limit: 10_000 });
+    async function all(page: (after: string | null) => Promise<{ next: string | null }>): Promise<void> {
+      for (let after: string | null = null; ; ) {
+        after = (await page(after)).next;
+        if (after === null) return;
+      }
+    }
+    const expire = (runId: string, limit = 1000) => all((after) => on.retention.sweepExpired(runId, after, limit));
+    const orphan = (runId: string, limit = 1000) => all((after) => on.retention.sweepOrphaned(runId, after, limit));
+    /** As the sweep does, with objects that are always gone at once. */
+    async function purge(runId: string, limit = 1000): Promise<string[]> {
+      const purged: string[] = [];
+      await all(async (after) => {
+        const page = await on.retention.duePurges(runId, 'sweep', after, limit);
+        const { begun } = await on.retention.beginPurges(
+          runId,
+          page.copies.map(({ copyId }) => copyId),
+          'sweep',
+          60,
+        );
+        purged.push(...begun.map(({ copyId }) => copyId));
+        await on.retention.endPurges(
+          runId,
+          'sweep',
+          begun.map(({ copyId }) => ({ copyId, outcome: 'done', code: null })),
+        );
+        return page;
+      });
+      return purged;
+    }
+
+    it('marks what nobody keeps and nobody has read for the days of retention, page by page, and nothing else', async () => {
+      const due = [await stored({ days: 31, keep: 'expire' }), await stored({ days: 31 }), await stored({ days: 400 })];
+      const kept = await stored({ days: 31, keep: 'keep' });
+      const fresh = await stored({ days: 29, keep: 'expire' });
+      const held = await stored({ days: 31 });
+      await on.retention.holdFile(held.fileId, true, { reason: 'a case', by: 'ann' });
+      const sending = await stored({ days: 31 });
+      await won(on.ledger, { ...sending.request, provider: 'kimi' });
+      const dry = await begin({}, true);
+      await expire(dry, 2);
+      for (const { fileId } of due) expect(await copyOf(fileId)).toMatchObject({ deletedAt: null });
+      const runId = await begin();
+      await expire(runId, 2);
+      for (const { fileId } of due) expect(await copyOf(fileId)).toMatchObject({ deletionReason: 'expired' });
+      for (const { fileId } of [kept, fresh, held, sending])
+        expect((await on.ledger.copies(fileId)).every(({ deletedAt }) => deletedAt === null)).toBe(true);
+      const marked = await items(runId);
+      expect(marked.map(({ copyId }) => copyId).sort()).toEqual(due.map(({ copyId }) => copyId).sort());
+      expect(marked[0]).toMatchObject({ action: 'mark', reason: 'expired', outcome: 'done', provider: 'supabase', name: 'report.txt' });
+      const what = async (id: string) => (await items(id)).map(({ action, reason, copyId }) => `${action} ${reason} ${copyId}`).sort();
+      expect(await what(dry)).toEqual(await what(runId));
+      const again = await begin();
+      await expire(again);
+      expect(await items(again)).toEqual([]);
+      await on.retention.holdFile(held.fileId, false, { reason: null, by: 'ann' });
+    });
+
+    it('marks copies whose upload failed so long ago, and those whose lease ran out, but no upload under way', async () => {
+      const { request, fileId } = await stored({ keep: 'keep' });
+      const failed = await won(on.ledger, { ...request, provider: 'kimi' });
+      await on.ledger.fail(failed.copyId, request.owner, 'timeout');
+      const lost = await won(on.ledger, { ...request, provider: 'glm', leaseSeconds: 0.05 });
+      const sending = await won(on.ledger, { ...request, provider: 's3' });
+      await sleep(100);
+      const early = await begin();
+      await orphan(early);
+      expect(await items(early)).toEqual([]);
+      const [dry, runId] = [await begin({ orphanDays: 0 }, true), await begin({ orphanDays: 0 })];
+      await orphan(dry, 1);
+      await orphan(runId, 1);
+      const expected = [failed.copyId, lost.copyId].sort();
+      for (const run of [dry, runId]) {
+        const marked = (await items(run)).filter((item) => item.fileId === fileId);
+        expect(marked.map(({ copyId }) => copyId).sort()).toEqual(expected);
+        expect(marked[0]).toMatchObject({ action: 'mark', reason: 'orphaned' });
+      }
+      const copies = await on.ledger.copies(fileId);
+      expect(copies.find(({ id }) => id === lost.copyId)).toMatchObject({
+        status: 'failed',
+        lastErrorCode: 'lease_expired',
+        deletionReason: 'orphaned',
+      });
+      expect(copies.find(({ id }) => id === sending.copyId)).toMatchObject({ status: 'uploading', deletedAt: null });
+      expect(await on.ledger.complete(sending.copyId, request.owner, 'sent')).toBe(true);
+    });
+
+    it('leaves alone what somebody works on at that moment, and takes it the next time', async () => {
+      const { fileId, copyId } = await stored({ days: 31 });
+      const runId = await begin();
+      await on.sql.begin(async (sql) => {
+        await sql`select lock_file(${fileId})`;
+        await expire(runId);
+        expect((await items(runId)).some((item) => item.copyId === copyId)).toBe(false);
+      });
+      const next = await begin();
+      await expire(next);
+      expect((await items(next)).map((item) => item.copyId)).toContain(copyId);
+    });
+
+    it('never marks a file whose upload or reference comes at the same moment without leaving it live', async () => {
+      for (let round = 0; round < 10; round += 1) {
+        const files = await Promise.all(Array.from({ length: 6 }, () => stored({ days: 31 })));
+        const runId = await begin();
+        await Promise.all([
+          expire(runId, 3),
+          ...files.slice(0, 3).map(({ fileId }) => on.ledger.addReference(fileId, reference({ keep: 'keep' }))),
+          ...files.slice(3).map(({ request }) => on.ledger.claim({ ...request, owner: randomUUID() })),
+        ]);
+        for (const { fileId } of files.slice(0, 3)) expect(await copyOf(fileId)).toMatchObject({ deletedAt: null });
+        // A claim that came first found the copy complete; one that came after it took the deletion back.
+        const claimed = await Promise.all(files.slice(3).map(({ fileId }) => copyOf(fileId)));
+        for (const copy of claimed) expect(copy?.status).toBe('completed');
+      }
+    });
+
+    it('counts by the clock of the database: what the rules of a later night would take stays', async () => {
+      const { fileId } = await stored({ days: 29 });
+      const runId = await begin({ retentionDays: 29.5 });
+      await expire(runId);
+      expect(await copyOf(fileId)).toMatchObject({ deletedAt: null });
+      await expire(await begin({ retentionDays: 28.5 }));
+      expect(await copyOf(fileId)).toMatchObject({ deletionReason: 'expired' });
+    });
+
+    it('lets objects go after the grace, and not before, nor while the file is held or kept again', async () => {
+      const due = await stored({ days: 31 });
+      const early = await stored({ days: 31 });
+      const held = await stored({ days: 31 });
+      const kept = await stored({ days: 31 });
+      const review = await stored({ days: 31 });
+      const files = [due, early, held, kept, review];
+      await expire(await begin());
+      for (const file of files) await deletedBefore(file.fileId, 8);
+      await deletedBefore(early.fileId, 6);
+      await on.retention.holdFile(held.fileId, true, { reason: null, by: 'ann' });
+      await on.sql`insert into file_references (file_id, tool, name, keep) values (${kept.fileId}, 'test', 'late', 'keep')`;
+      await on.sql`update provider_file_uploads set needs_review = true where id = ${review.copyId}`;
+      const mine = (ids: string[]) => files.map(({ copyId }) => copyId).filter((id) => ids.includes(id));
+      expect(mine(await purge(await begin(), 2))).toEqual([due.copyId]);
+      expect(await copyOf(due.fileId)).toMatchObject({ purgedAt: expect.any(String), needsReview: false });
+      expect(mine(await purge(await begin()))).toEqual([]);
+      expect((await on.retention.retentionState()).inReview).toBeGreaterThan(0);
+      expect(mine(await purge(await begin({ includeReview: true })))).toEqual([review.copyId]);
+    });
+
+    it('keeps an object that serves two purposes until the grace of both is over, and counts both then', async () => {
+      const { request, fileId, copyId } = await stored({ days: 31 });
+      const other = await won(on.ledger, { ...request, purpose: 'batch' });
+      await on.ledger.complete(other.copyId, request.owner, `object ${copyId}`);
+      await readBefore(fileId, 31);
+      await expire(await begin());
+      await on.sql`update provider_file_uploads set deleted_at = now() - interval '8 days' where id = ${copyId}`;
+      expect(await purge(await begin())).not.toContain(copyId);
+      await deletedBefore(fileId, 8);
+      const dry = await begin({}, true);
+      const { copies } = await on.retention.duePurges(dry, 'dry', null, 10_000);
+      const both = [copyId, other.copyId].sort();
+      expect(
+        copies
+          .filter((copy) => copy.fileId === fileId)
+          .map((copy) => copy.copyId)
+          .sort(),
+      ).toEqual(both);
+      const runId = await begin();
+      // One at a time: the other one is closed with the first.
+      expect((await purge(runId, 1)).filter((id) => both.includes(id))).toHaveLength(1);
+      const done = (await items(runId)).filter((item) => item.fileId === fileId);
+      expect(done.map(({ copyId, outcome }) => [copyId, outcome]).sort()).toEqual(both.map((id) => [id, 'done']));
+    });
+
+    it('gives a purge to one sweep, gives what was left back, and flags what fails again and again without stopping at it', async () => {
+      const [bad, good] = [await stored({ days: 31 }), await stored({ days: 31 })];
+      await expire(await begin());
+      await Promise.all([deletedBefore(bad.fileId, 8), deletedBefore(good.fileId, 8)]);
+      const runId = await begin();
+      const ids = [bad.copyId, good.copyId];
+      const begun = await Promise.all(['a', 'b', 'c'].map((owner) => on.retention.beginPurges(runId, ids, owner, 60)));
+      expect(begun.flatMap((one) => one.begun.map(({ copyId }) => copyId)).sort()).toEqual([...ids].sort());
+      for (const [at, owner] of ['a', 'b', 'c'].entries())
+        await on.retention.endPurges(
+          runId,
+          owner,
+          (begun[at]?.begun ?? []).map(({ copyId }) => ({ copyId, outcome: 'left', code: null })),
+        );
+      expect(await copyOf(bad.fileId)).toMatchObject({ leaseOwner: null, purgedAt: null });
+      for (let night = 1; night <= 5; night += 1) {
+        const run = await begin();
+        const { copies } = await on.retention.duePurges(run, 'sweep', null, 10_000);
+        const due = copies.map(({ copyId }) => copyId).filter((id) => ids.includes(id));
+        expect(due).toContain(bad.copyId);
+        await on.retention.beginPurges(run, due, 'sweep', 60);
+        await on.retention.endPurges(
+          run,
+          'sweep',
+          due.map((copyId) => ({ copyId, outcome: copyId === bad.copyId ? 'failed' : 'done', code: 'forbidden' })),
+        );
+        const after = await on.retention.duePurges(run, 'sweep', null, 10_000);
+        expect(after.copies.map(({ copyId }) => copyId)).not.toContain(bad.copyId);
+      }
+      expect(await copyOf(bad.fileId)).toMatchObject({ needsReview: true, lastErrorCode: 'forbidden' });
+      expect(await copyOf(good.fileId)).toMatchObject({ purgedAt: expect.any(String) });
+      const { copies } = await on.retention.duePurges(await begin(), 'sweep', null, 10_000);
+      expect(copies.map(({ copyId }) => copyId)).not.toContain(bad.copyId);
+    });
+
+    it('makes room with the oldest that nobody keeps, and no more than is needed', async () => {
+      const account = randomUUID();
+      const at = { account, provider: 'kimi' };
+      const old = [await stored({ ...at, days: 20 }), await stored({ ...at, days: 15, keep: 'expire' }), await stored({ ...at, days: 10 })];
+      await stored({ ...at, days: 25, keep: 'keep' });
+      await stored({ ...at, days: 0.5 });
+      await stored({ days: 25, provider: 'kimi' });
+      const request: QuotaRequest = { provider: 'kimi', account, purpose: null, kind: 'files', excess: 2 };
+      const dry = await begin({}, true);
+      expect(await on.retention.sweepQuota(dry, request, 1)).toMatchObject({ copies: 1, short: 1 });
+      expect(await on.retention.sweepQuota(dry, request, 1)).toMatchObject({ copies: 1, short: 0 });
+      const runId = await begin();
+      expect(await on.retention.sweepQuota(runId, request, 100)).toMatchObject({ copies: 2, short: 0 });
+      // What is on its way out counts: asked again, tomorrow too, nothing more goes.
+      expect(await on.retention.sweepQuota(runId, request, 100)).toMatchObject({ copies: 0, short: 0 });
+      expect(await on.retention.sweepQuota(await begin(), request, 100)).toMatchObject({ copies: 0, short: 0 });
+      for (const run of [dry, runId]) expect((await items(run)).map(({ copyId }) => copyId)).toEqual([old[0]?.copyId, old[1]?.copyId]);
+      expect(await on.retention.sweepQuota(await begin(), { ...request, excess: 10 }, 100)).toMatchObject({ copies: 1, short: 7 });
+      expect(await on.retention.sweepQuota(await begin(), { ...request, kind: 'bytes', excess: 1e9 }, 100)).toMatchObject({ copies: 0 });
+    });
+
+    it('remembers each sweep with its totals, once, and how one ended that never said so', async () => {
+      const lost = await begin();
+      const runId = await begin();
+      expect((await on.retention.sweeps(1000)).find(({ id }) => id === lost)).toMatchObject({
+        status: 'interrupted',
+        endedAt: expect.any(String),
+      });
+      await stored({ days: 31 });
+      await expire(runId);
+      expect((await on.retention.sweeps(1))[0]).toMatchObject({
+        id: runId,
+        status: 'running',
+        totals: [{ action: 'mark', reason: 'expired' }],
+      });
+      const end = { status: 'completed', reason: null, notes: ['a note: "ü"'] } as const;
+      const ended = await on.retention.endSweep(runId, end);
+      expect(ended).toMatchObject({ status: 'completed', notes: ['a note: "ü"'], rules: RULES, totals: [{ outcome: 'done', copies: 1 }] });
+      expect(await on.retention.endSweep(runId, end)).toEqual(ended);
+      expect((await on.retention.retentionState()).lastSuccess?.id).toBe(runId);
+    });
+
+    it('refuses rules that are none, and does not know a sweep that never began', async () => {
+      await expect(begin({ retentionDays: -1 })).rejects.toBeInstanceOf(ValidationError);
+      await expect(begin({ graceDays: Number.NaN })).rejects.toBeInstanceOf(ValidationError);
+      await expect(on.retention.sweepExpired(randomUUID(), null, 10)).rejects.toBeInstanceOf(FileNotFoundError);
+      await expect(on.retention.endSweep(randomUUID(), { status: 'failed', reason: null, notes: [] })).rejects.toBeInstanceOf(
+        FileNotFoundError,
+      );
+    });
+
+    it('holds a file with who and why, and says what can no more be held', async () => {
+      const { fileId } = await stored({ days: 31 });
+      expect(await on.retention.holdFile(fileId, true, { reason: 'case 7', by: 'ann' })).toEqual({ fileId, copies: 1, purging: 0 });
+      expect(await on.ledger.softDelete(fileId, 'asked for')).toBe(0);
+      await on.retention.holdFile(fileId, false, { reason: null, by: 'bob' });
+      await expire(await begin());
+      await deletedBefore(fileId, 8);
+      const runId = await begin();
+      const copy = await copyOf(fileId);
+      await on.retention.beginPurges(runId, [copy?.id ?? ''], 'sweep', 60);
+      expect(await on.retention.holdFile(fileId, true, { reason: null, by: 'ann' })).toMatchObject({ copies: 1, purging: 1 });
+      expect((await on.retention.fileHolds(fileId)).map(({ hold, reason, setBy }) => [hold, reason, setBy])).toEqual([
+        [true, 'case 7', 'ann'],
+        [false, null, 'bob'],
+        [true, null, 'ann'],
+      ]);
+      await expect(on.retention.holdFile(randomUUID(), true, { reason: null, by: 'ann' })).rejects.toBeInstanceOf(FileNotFoundError);
+    });
+  });
+}

@@ -1,0 +1,116 @@
+import { expect, test } from 'vitest';
+import { ProviderUnavailableError } from '../../src/domain/errors.ts';
+import type { BegunPurge, DuePurge, PurgeResult, RetentionLedger } from '../../src/ledger/retention-ledger.ts';
+import { makeRoom, type PurgePage, purgePage } from '../../src/manager/sweep.ts';
+import type { Provider } from '../../src/providers/provider.ts';
+import { createMemoryProvider } from '../support/memory-provider.ts';
+
+const SHA = 'a'.repeat(64);
+const PAGE: PurgePage = { runId: 'run', owner: 'me', after: null, limit: 10, dryRun: false, concurrency: 2 };
+
+/** A page of the ledger with these copies, and what it is told of them. */
+function ledgerWith(copies: (Partial<BegunPurge> & { copyId: string })[]) {
+  const told: PurgeResult[] = [];
+  const full = copies.map((copy): BegunPurge & DuePurge => ({
+    ...{ fileId: 'file', provider: 'memory', account: 'memory/test', purpose: 'storage', namespace: 'live', reason: 'expired' },
+    ...{ providerFileId: `memory/${copy.copyId}`, sha256: SHA, ...copy, sizeBytes: 1 },
+  }));
+  const retention = {
+    duePurges: async () => ({ next: 'next', copies: full }),
+    beginPurges: async (_: string, ids: readonly string[]) => ({
+      begun: full.filter(({ copyId }) => ids.includes(copyId)),
+      closed: 0,
+      kept: 0,
+    }),
+    endPurges: async (_: string, __: string, results: readonly PurgeResult[]) => void told.push(...results),
+  } as unknown as RetentionLedger;
+  return { retention, told };
+}
+const never = new AbortController().signal;
+const dependencies = (retention: RetentionLedger, provider: Provider) => ({
+  retention,
+  provider: () => provider,
+  providers: { all: () => [] },
+});
+
+test('An object whose id nobody knows is looked for in its own bucket alone: in another its key may be that of a live copy', async () => {
+  const { retention, told } = ledgerWith([
+    { copyId: 'here', providerFileId: null },
+    { copyId: 'there', providerFileId: null, account: 'memory/other' },
+  ]);
+  const memory = createMemoryProvider();
+  const deleted: string[] = [];
+  await purgePage(PAGE, { stopping: never }, dependencies(retention, { ...memory, delete: async (id) => deleted.push(id) > 0 }));
+  expect(deleted).toEqual([memory.idOf(SHA, 'live')]);
+  expect(told.sort((a, b) => (a.copyId < b.copyId ? -1 : 1))).toEqual([
+    { copyId: 'here', outcome: 'done', code: null },
+    { copyId: 'there', outcome: 'skipped', code: 'other_account' },
+  ]);
+});
+
+test('What an open circuit kept from being tried is left for the next sweep, and counts as no failure', async () => {
+  const { retention, told } = ledgerWith([{ copyId: 'a' }]);
+  const open = async () =>
+    Promise.reject(new ProviderUnavailableError('left alone', { code: 'circuit_open', provider: 'memory', retryable: true }));
+  const page = await purgePage(PAGE, { stopping: never }, dependencies(retention, { ...createMemoryProvider(), delete: open }));
+  expect(told).toEqual([{ copyId: 'a', outcome: 'left', code: 'circuit_open' }]);
+  expect(page).toMatchObject({ next: 'next', counts: [{ outcome: 'left', copies: 1 }] });
+  expect(page.again).toBeUndefined();
+});
+
+test('No more deletes run at once than is allowed; a stop begins no further one and asks for the page again', async () => {
+  const copies = Array.from({ length: 8 }, (_, at) => ({ copyId: `${at}` }));
+  const { retention, told } = ledgerWith(copies);
+  const stop = new AbortController();
+  let underWay = 0;
+  let most = 0;
+  const slow: Provider['delete'] = async () => {
+    underWay += 1;
+    most = Math.max(most, underWay);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    underWay -= 1;
+    if (told.length === 0) stop.abort();
+    return true;
+  };
+  const page = await purgePage(PAGE, { stopping: stop.signal }, dependencies(retention, { ...createMemoryProvider(), delete: slow }));
+  expect(most).toBe(2);
+  expect(page.again).toBe(true);
+  expect([told.filter(({ outcome }) => outcome === 'done').length, told.length]).toEqual([2, 8]);
+});
+
+test('A dry run asks no provider to delete and begins no purge', async () => {
+  const { retention, told } = ledgerWith([{ copyId: 'a' }, { copyId: 'b', account: 'elsewhere/test' }]);
+  const provider: Provider = { ...createMemoryProvider(), delete: () => Promise.reject(new Error('a dry run deletes')) };
+  const beginPurges = () => Promise.reject(new Error('a dry run begins'));
+  await purgePage({ ...PAGE, dryRun: true }, { stopping: never }, dependencies({ ...retention, beginPurges }, provider));
+  expect(told.map(({ copyId, outcome }) => [copyId, outcome])).toEqual([
+    ['a', 'planned'],
+    ['b', 'skipped'],
+  ]);
+});
+
+test('An account that cannot be counted is told of, and the others are still counted', async () => {
+  const asked: string[] = [];
+  const retention = {
+    async sweepQuota(_: string, { provider }: { provider: string }) {
+      asked.push(provider);
+      return { copies: 0, bytes: 0, short: 5 };
+    },
+  } as unknown as RetentionLedger;
+  const { capabilities, account } = createMemoryProvider();
+  const place = (
+    name: string,
+    held: () => Promise<never> | Promise<{ files: number; bytes: number; byPurpose: Record<string, number> }>,
+  ) => ({
+    ...{ name, account, held },
+    capabilities: { ...capabilities, quota: { files: 10, bytes: null } },
+  });
+  const down = place('down', () => Promise.reject(new ProviderUnavailableError('no answer', { code: 'timeout' })));
+  const full = place('full', async () => ({ files: 10, bytes: 10, byPurpose: {} }));
+  const { notes } = await makeRoom('run', { start: 0.9, target: 0.5 }, never, { retention, providers: { all: () => [down, full] } }, false);
+  expect(asked).toEqual(['full']);
+  expect(notes).toEqual([
+    expect.stringMatching(/down could not be counted.*no answer/),
+    expect.stringMatching(/full is nearly full \(files\), and no more files may go/),
+  ]);
+});

@@ -1,0 +1,123 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { ProviderUnavailableError, UploadError } from '../../src/domain/errors.ts';
+import type { CallContext, UploadFile } from '../../src/facade/file-service.ts';
+import type { Staging } from '../../src/facade/staging.ts';
+import { StillRunningError } from '../../src/facade/still-running.ts';
+import { createUnified, type UnifiedOptions } from '../../src/facade/unified.ts';
+import type { FileManager } from '../../src/manager/file-manager.ts';
+
+type Upload = FileManager['upload'];
+type Answer = Awaited<ReturnType<Upload>>;
+
+const DONE = { fileId: 'f-1', sizeBytes: 5, mimeType: 'text/plain', sha256: 'a'.repeat(64) } as unknown as Answer;
+const file: UploadFile = {
+  ...{ name: 'a.txt', mimeType: null, sizeBytes: 5, path: null },
+  open: () =>
+    (async function* () {
+      yield Buffer.from('hello');
+    })(),
+};
+const context = (signal = new AbortController().signal): CallContext => ({
+  ...{ tool: 'kimi', userId: 'ann', operationId: 'op', purpose: 'storage', signal },
+});
+let removed = 0;
+let uploads = 0;
+beforeEach(() => {
+  removed = 0;
+  uploads = 0;
+});
+const staging = (temporary: boolean): Staging => ({
+  stage: async () => ({
+    source: { kind: 'object', provider: 'supabase', id: 'b/staging/1', sizeBytes: 5, name: 'a.txt', mimeType: null },
+    temporary,
+    async remove() {
+      removed += 1;
+    },
+  }),
+});
+const unified = (upload: Upload, more: Partial<UnifiedOptions> = {}) =>
+  createUnified({
+    manager: {
+      upload: (...args) => {
+        uploads += 1;
+        return upload(...args);
+      },
+    } as UnifiedOptions['manager'],
+    ledger: {} as UnifiedOptions['ledger'],
+    providerOf: () => 'supabase',
+    staging: staging(true),
+    patience: { startMs: 30, doneMs: () => 30 },
+    ...more,
+  });
+/** Takes the upload at once, and is done when the promise is. */
+const taken =
+  (done: Promise<Answer>): Upload =>
+  async (_, { onStarted }) => {
+    onStarted?.({ workflowId: 'w' });
+    return await done;
+  };
+
+describe('An upload by the new path', () => {
+  test('is told as the side tells of files', async () => {
+    expect(await unified(taken(Promise.resolve(DONE))).upload(file, context())).toEqual({
+      ...{ id: 'f-1', name: 'a.txt', sizeBytes: 5, mimeType: 'text/plain', sha256: 'a'.repeat(64) },
+    });
+  });
+
+  test('leaves what was handed over to the workflow, and removes what was not', async () => {
+    await unified(taken(Promise.resolve(DONE))).upload(file, context());
+    expect(removed).toBe(0);
+    await unified(taken(Promise.resolve(DONE)), { staging: staging(false) }).upload(file, context());
+    expect(removed).toBe(1);
+    const refused = new UploadError('no', { code: 'x' });
+    await expect(unified(() => Promise.reject(refused)).upload(file, context())).rejects.toBe(refused);
+    expect(removed).toBe(2);
+  });
+
+  test('is not waited for longer than a caller can; what becomes of it is told all the same', async () => {
+    const done = Promise.withResolvers<Answer>();
+    const error = await unified(taken(done.promise))
+      .upload(file, context())
+      .catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(StillRunningError);
+    done.resolve(DONE);
+    expect(await (error as StillRunningError).late).toMatchObject({ id: 'f-1' });
+  });
+
+  test('that fails after nobody waits any more came to nothing', async () => {
+    const done = Promise.withResolvers<Answer>();
+    const error = await unified(taken(done.promise))
+      .upload(file, context())
+      .catch((thrown: unknown) => thrown);
+    done.reject(new Error('failed'));
+    expect(await (error as StillRunningError).late).toBeNull();
+  });
+
+  test('spares callers the waiting when Temporal did not take three in a row', async () => {
+    const side = unified(() => new Promise(() => undefined));
+    for (let at = 0; at < 3; at += 1) await expect(side.upload(file, context())).rejects.toBeInstanceOf(StillRunningError);
+    const before = performance.now();
+    await expect(side.upload(file, context())).rejects.toMatchObject({ code: 'temporal_unreachable', retryable: true });
+    expect(performance.now() - before).toBeLessThan(20);
+    expect(uploads).toBe(3);
+  });
+
+  test('that is refused says nothing about Temporal', async () => {
+    const side = unified(() => Promise.reject(new UploadError('no', { code: 'rejected' })));
+    for (let at = 0; at < 5; at += 1) await expect(side.upload(file, context())).rejects.toMatchObject({ code: 'rejected' });
+    const away = unified(() => Promise.reject(new ProviderUnavailableError('away', { code: 'temporal_unreachable' })));
+    for (let at = 0; at < 5; at += 1) await expect(away.upload(file, context())).rejects.toMatchObject({ code: 'temporal_unreachable' });
+    expect(uploads).toBe(5 + 3);
+  });
+
+  test('is given up at once when the caller gives up', async () => {
+    const controller = new AbortController();
+    const reason = new Error('gone');
+    const upload = unified(taken(new Promise(() => undefined)), { patience: { startMs: 5000, doneMs: () => 5000 } }).upload(
+      file,
+      context(controller.signal),
+    );
+    controller.abort(reason);
+    await expect(upload).rejects.toBe(reason);
+  });
+});
