@@ -19,8 +19,8 @@ export interface UnifiedOptions {
   patience: { startMs: number; doneMs(sizeBytes: number): number };
 }
 
-/** After so many uploads in a row that Temporal did not take, callers are spared the waiting for so long. */
-const STARTS_IN_A_ROW = 3;
+/** After so many uploads in a row that were not taken or done in time, callers are spared the waiting for so long. */
+const LATE_IN_A_ROW = 3;
 const SPARED_MS = 10_000;
 /** Of each step: legacy stands by, so an outage is told soon instead of waited out. */
 const ATTEMPTS = 3;
@@ -36,9 +36,9 @@ export function createUnified({ manager, ledger, providerOf, staging, patience }
     const [first] = references;
     return first === undefined ? null : { file, references, name: first.name };
   }
-  const starting = circuitBreaker(
+  const inTime = circuitBreaker(
     handleWhen((error) => error instanceof StillRunningError || hasCode(error, 'temporal_unreachable')),
-    { halfOpenAfter: SPARED_MS, breaker: new ConsecutiveBreaker(STARTS_IN_A_ROW) },
+    { halfOpenAfter: SPARED_MS, breaker: new ConsecutiveBreaker(LATE_IN_A_ROW) },
   );
 
   /** Until Temporal has taken the upload, whose end is another promise. */
@@ -69,27 +69,26 @@ export function createUnified({ manager, ledger, providerOf, staging, patience }
       // What was handed over is removed by the workflow.
       .finally(() => (handedOver ? undefined : staged.remove().catch(() => undefined)));
     const late = upload.catch(() => null);
-    const inTime = <T>(ms: number, work: Promise<T>) =>
+    const waited = <T>(ms: number, work: Promise<T>) =>
       within(ms, work, signal, () => new StillRunningError(`The upload ${operationId} was not done in time`, late)).catch(
         (error: unknown) => {
           if (signal.aborted) waiting.abort(signal.reason);
           throw error;
         },
       );
-    await inTime(patience.startMs, Promise.race([taken.promise, upload]));
-    return () => inTime(patience.doneMs(file.sizeBytes), upload);
+    await waited(patience.startMs, Promise.race([taken.promise, upload]));
+    return () => waited(patience.doneMs(file.sizeBytes), upload);
   }
 
   return {
     async upload(file, context) {
-      const done = await starting
-        .execute(() => begin(file, context))
+      return await inTime
+        .execute(async () => await (await begin(file, context))())
         .catch((error: unknown) => {
           if (!isBrokenCircuitError(error)) throw error;
-          const message = 'Temporal has not taken the last uploads: it is left alone for some seconds';
-          throw new ProviderUnavailableError(message, { code: 'temporal_unreachable', provider: 'temporal', retryable: true });
+          const message = 'The last uploads were not done in time: the new path is left alone for some seconds';
+          throw new ProviderUnavailableError(message, { code: 'not_in_time', provider: 'temporal', retryable: true });
         });
-      return await done();
     },
     async download(id, context) {
       const held = await heldBy(id, context);

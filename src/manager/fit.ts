@@ -21,13 +21,16 @@ export interface Destination {
 }
 
 /** @throws ValidationError `extension_not_allowed` */
-export function checkExtension(path: string, { allowedExtensions }: Limits): void {
+export function checkExtension(name: string, { allowedExtensions }: Limits, shown = name): void {
   if (allowedExtensions === null) return;
-  const extension = /\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? '';
+  const extension = /\.([^./]+)$/.exec(name)?.[1]?.toLowerCase() ?? '';
   if (allowedExtensions.includes(extension)) return;
-  throw new ValidationError(`${path}: the extension ${extension === '' ? '(none)' : `.${extension}`} is not allowed (ALLOWED_EXTENSIONS)`, {
-    code: 'extension_not_allowed',
-  });
+  throw new ValidationError(
+    `${shown}: the extension ${extension === '' ? '(none)' : `.${extension}`} is not allowed (ALLOWED_EXTENSIONS)`,
+    {
+      code: 'extension_not_allowed',
+    },
+  );
 }
 
 /** @throws ValidationError of our limits, and of the provider's for this purpose */

@@ -100,7 +100,8 @@ export function createUploadSteps({ ledger, provider, limits, hashes, onSurplus 
     async hash(source: FileSource, to: Destination, context: StepContext): Promise<FileContent> {
       const { name, capabilities } = provider(to.provider);
       const shown = source.kind === 'path' ? source.path : source.name;
-      checkExtension(shown, limits);
+      // By what the caller calls it: what is staged has no name of its own.
+      checkExtension(to.name, limits, shown);
       checkFit(shown, source.sizeBytes, limits, to, capabilities);
       if (to.verify === 'download') checkReadBack(name, capabilities, to.purpose, { name: to.name, sizeBytes: source.sizeBytes });
       const measured = await bytes.hash(source, context);

@@ -118,7 +118,7 @@ test('A ramp at 5 % whose candidate fails at a tenth is taken back for what shad
   // One of its own, so that nobody else ramps it.
   const tool = `tool-${randomUUID().slice(0, 8)}`;
   const { config } = running;
-  const tools = { ...config.migration.tools, [tool]: { ...config.migration.tools[TOOL], enabled: true, share: 0 } };
+  const tools = { ...config.migration.tools, [tool]: { enabled: true, share: 0, switch: 'none' } };
   const shadowing = { ...config.migration.shadow, enabled: true, sampleRate: 1, maxSamplesPerMinute: 10_000 };
   const own = await startFacade({ ...running, config: { ...config, migration: { ...config.migration, tools, shadow: shadowing } } });
   const fixed = proxy.always((request) => inATenth(storing(request) ?? '1'), { kind: 'answer', status: 503, body: {} });

@@ -301,6 +301,12 @@ describe('an upload to a vendor', () => {
     expect(fileNameOf({ kind: 'object', provider: 'p', id: 'f', sizeBytes: 1, name: 'f', mimeType: 'application/pdf' }, 'x')).toBe('x.pdf');
   });
 
+  test('is allowed by what its caller calls it, whatever the place where it was laid for us', async () => {
+    const steps = stepsOf({ allowedExtensions: ['pdf'] });
+    const { fileId } = await upload(file('3f2a', 'staged'), 'storage', { name: 'report.pdf', steps });
+    expect(await ledger.references(fileId)).toMatchObject([{ name: 'report.pdf' }]);
+  });
+
   test('tells the ledger when the vendor will drop the file', async () => {
     const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
     const { upload: send } = vendor;
