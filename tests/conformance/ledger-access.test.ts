@@ -41,6 +41,8 @@ beforeAll(async () => {
     insert into object_sightings select id, now() from provider_file_uploads;
     insert into reconcile_items (run_id, provider, account, kind, object_id) values ('r', 'kimi', 'main', 'unknown', 'object');
     insert into backfill_items (run_id, file_id, outcome) values ('b', gen_random_uuid(), 'unreadable');
+    insert into legacy_copies (legacy_id, tool, file_id) select 'old', 'kimi', id from files limit 1;
+    insert into shadow_breakers (tool) values ('kimi');
     insert into operator_settings (key, value, set_by) values ('shadow', '{}', 'ann');
     insert into rollout_events (tool, decision, decided_by, reason) values ('kimi', 'start', 'ann', 'test');
     insert into operation_outcomes (tool, arm, minute, count) values ('kimi', 'unified', date_trunc('minute', now()), 1);

@@ -12,7 +12,8 @@ import { type SeenSpan, startTraceCollector, type TraceCollector } from '../supp
 
 /** One upload, followed from the application's facade into the worker: by its trace, and by its operation id in the log. */
 
-const TOOL = 'smart_handler';
+/** One that nobody else ramps: what is in force is the ledger's, which all tests share. */
+const TOOL = 'followed';
 const USER = `user-${randomUUID()}`;
 const NAME = `name-of-a-file-${randomUUID()}`;
 const taskQueue = `follow-${randomUUID().slice(0, 8)}`;
@@ -36,8 +37,9 @@ beforeAll(async () => {
     ALLOWED_EXTENSIONS: 'txt',
     CUTOVER_LOG_LEVEL: 'debug',
     ENABLE_UNIFIED_MANAGER: 'true',
-    ENABLE_SMART_HANDLER_MIGRATION: 'true',
-    SMART_HANDLER_ROLLOUT_PERCENTAGE: '100',
+    CUTOVER_TOOLS: TOOL,
+    ENABLE_FOLLOWED_MIGRATION: 'true',
+    FOLLOWED_ROLLOUT_PERCENTAGE: '100',
     ...traces,
   });
   worker = startCommand(['worker'], { cwd: folder.path, env });

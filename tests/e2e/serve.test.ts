@@ -24,8 +24,9 @@ afterAll(async () => {
 });
 
 /** No other test ramps this tool: where no rollout was ever started, the configuration's share counts. */
-const ALL_UNIFIED = { ENABLE_SMART_HANDLER_MIGRATION: 'true', SMART_HANDLER_ROLLOUT_PERCENTAGE: '100' };
-const TOOL = 'smart_handler';
+/** One that nobody else ramps: what is in force is the ledger's, which all tests share. */
+const TOOL = 'served';
+const ALL_UNIFIED = { CUTOVER_TOOLS: TOOL, ENABLE_SERVED_MIGRATION: 'true', SERVED_ROLLOUT_PERCENTAGE: '100' };
 const staging = () => join(cutover.folder, 'staging');
 const running: Served[] = [];
 async function serve(more: Record<string, string> = {}): Promise<Served> {

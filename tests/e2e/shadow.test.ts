@@ -13,8 +13,8 @@ import { cleanEnv } from '../support/stack.ts';
 
 /** `cutover shadow` as an operator uses it, beside a facade and a worker that run; and what shadowing does for a ramp. */
 
-const TOOL = 'kimi';
-const SWITCHES = { ENABLE_UNIFIED_MANAGER: 'true', ENABLE_KIMI_MIGRATION: 'true' };
+const TOOL = 'shadowed';
+const SWITCHES = { ENABLE_UNIFIED_MANAGER: 'true', CUTOVER_TOOLS: TOOL, ENABLE_SHADOWED_MIGRATION: 'true' };
 let proxy: FaultProxy;
 let running: Running;
 let application: RunningFacade;
@@ -102,13 +102,13 @@ describe('cutover shadow', { timeout: 60_000 }, () => {
       fields: [],
     });
     const { stdout } = await shadow(['report', TOOL, '--since', '1h']);
-    expect(stdout).toMatch(/^kimi: \d+ comparisons, \d+ alike/);
+    expect(stdout).toMatch(/^shadowed: \d+ comparisons, \d+ alike/);
     expect(stdout).toMatch(/control +\d+ ms/);
     expect((await shadow(['report', TOOL, '--since', '2099-01-01'])).stdout).toBe(`${TOOL}: nothing was compared\n`);
   });
 
   it('says that nothing will be compared where the master switch is off', async () => {
-    const { code, stderr } = await shadow(['start', TOOL, '--sample-rate', '0'], {});
+    const { code, stderr } = await shadow(['start', TOOL, '--sample-rate', '0'], { CUTOVER_TOOLS: TOOL });
     expect([code, stderr]).toEqual([0, expect.stringContaining('ENABLE_UNIFIED_MANAGER is off here')]);
     await shadow(['stop', TOOL]);
   });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { uploadSettings } from '../../src/client/settings.ts';
 import { providerQueue, type UploadInput, uploadWorkflowId } from '../../workflows/contract.ts';
@@ -7,6 +8,10 @@ import { type Running, runOn } from '../support/running.ts';
 /** Two workers on the real server, and a vendor with a rate. */
 const RATE = 4;
 const FILES = 16;
+
+/** The ledger is everybody's: other tests have files of such names, too. */
+const run = randomUUID().slice(0, 8);
+const nameOf = (at: number) => `${run}-${at}.txt`;
 
 describe('A provider that has a rate', () => {
   let server: GeminiServer;
@@ -27,13 +32,13 @@ describe('A provider that has a rate', () => {
     const started = performance.now();
     const results = await Promise.all(
       Array.from({ length: FILES }, async (_, at) => {
-        const path = cutover.put(`${at}.txt`, `content ${at} ${Math.random()}`);
+        const path = cutover.put(nameOf(at), `content ${at} ${Math.random()}`);
         const handle = await cutover.client.startUpload({
           idempotencyKey: `rate-${cutover.config.temporal.taskQueue}-${at}`,
           source: { kind: 'path', path, sizeBytes: 1, modifiedMs: 0 },
           provider: 'gemini',
           namespace: 'live',
-          reference: { name: `${at}.txt`, tool: 'test', userId: null, purpose: 'storage', context: null, tags: [], keep: 'keep' },
+          reference: { name: nameOf(at), tool: 'test', userId: null, purpose: 'storage', context: null, tags: [], keep: 'keep' },
           verify: 'none',
           onDuplicate: 'reuse',
         });
@@ -51,7 +56,7 @@ describe('A provider that has a rate', () => {
   test('is recorded with what the vendor says of it: when the file will be gone', async () => {
     const usage = await cutover.stores.ledger.usage('gemini', cutover.stores.provider('gemini').account);
     expect(usage.reduce((sum, { files }) => sum + files, 0)).toBe(FILES);
-    const [file] = await cutover.stores.ledger.filesByName('0.txt', 1);
+    const [file] = await cutover.stores.ledger.filesByName(nameOf(0), 1);
     const copies = await cutover.stores.ledger.copies(file?.id ?? '');
     expect(Date.parse(copies[0]?.expiresAt ?? '') - Date.now()).toBeGreaterThan(47 * 3_600_000);
   });
