@@ -96,7 +96,7 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
     fallback: migration.fallbackToLegacy,
     maxFileBytes: files.maxFileBytes,
     spoolFolder: options.spoolFolder,
-    knows: (id) => knownTo(stores.ledger, id),
+    knows: (id, context) => knownTo(stores.ledger, id, context),
     counterparts: createCounterparts({ legacy, manager, mirrors: stores.mirrors, ledger: stores.ledger }),
     afterwards: all(shadower, mirrorer.afterwards),
     onOperation: (operation) => observer?.operation(operation),

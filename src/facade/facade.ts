@@ -65,7 +65,7 @@ export interface FacadeOptions {
   /** Where streams that can be read once are kept meanwhile; the system's folder for temporary files unless said. */
   spoolFolder?: string | undefined;
   /** Whose file an id is: reads follow the ledger, not the arm. */
-  knows(id: string): Promise<boolean>;
+  knows(id: string, context: Pick<CallContext, 'userId'>): Promise<boolean>;
   /**
    * Called after an upload that may be compared or that both are to write, and after every deletion. The caller does not wait for it,
    * and does not hear of its errors; the file can be read until it resolves.
@@ -190,8 +190,8 @@ export function createFacade(options: FacadeOptions) {
   }
 
   /** Where the file is. An id that the ledger does not know is legacy's, and that is no failure. */
-  async function ownerOf(id: string): Promise<FileService> {
-    return (await knows(id)) ? unified : legacy;
+  async function ownerOf(id: string, context: CallContext): Promise<FileService> {
+    return (await knows(id, context)) ? unified : legacy;
   }
 
   async function reading<T>(
@@ -200,13 +200,13 @@ export function createFacade(options: FacadeOptions) {
     read: (side: FileService) => Promise<T>,
     instead: (counterpart: Counterpart) => Promise<T>,
   ): Promise<T> {
-    const owner = await ownerOf(id);
+    const owner = await ownerOf(id, context);
     const counterpart = async () => (await options.counterparts?.of(id, owner === unified ? 'unified' : 'legacy', context)) ?? null;
     return await readOrElse(() => read(owner), counterpart, instead, context.signal);
   }
 
   async function remove(id: string, context: CallContext): Promise<boolean> {
-    const side = await ownerOf(id);
+    const side = await ownerOf(id, context);
     const deleted = await side.delete(id, context);
     const { route, routing } = decide(context.tool, context.userId);
     const { step } = routing;

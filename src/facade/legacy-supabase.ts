@@ -27,8 +27,9 @@ const Row = z.object({
   mime_type: z.string().nullable(),
   size_bytes: z.number().nullable(),
   sha256: z.string().nullable(),
+  owner: z.string().nullable(),
 });
-const COLUMNS = 'id,storage_path,original_name,mime_type,size_bytes,sha256';
+const COLUMNS = 'id,storage_path,original_name,mime_type,size_bytes,sha256,owner:metadata->>user_id';
 
 /**
  * The upload path with which most applications begin: straight to Supabase Storage, and a row in `files`. No hash, no dedupe, no second
@@ -68,11 +69,12 @@ export function createLegacySupabase({ url, secretKey, bucket, timeouts, seenByW
     });
     return z.array(Row).parse(answer);
   }
-  async function rowOf(id: string, operation: Operation, { signal }: CallContext) {
+  async function rowOf(id: string, operation: Operation, { signal, userId }: CallContext) {
     if (!z.uuid().safeParse(id).success) return null;
     // Rows without a path are Cutover's own. A hash alone says nothing: a backfill gives old rows one.
     const [row] = await rows(operation, 'GET', { id: `eq.${id}`, storage_path: 'not.is.null', limit: '1' }, signal);
-    return row ?? null;
+    // What is somebody's is nobody else's; rows from before us may not say.
+    return row === undefined || (row.owner !== null && row.owner !== userId) ? null : row;
   }
 
   return {
@@ -127,7 +129,8 @@ export function createLegacySupabase({ url, secretKey, bucket, timeouts, seenByW
       return row === null ? null : storedFile(row);
     },
     async find(operationId, { signal }) {
-      const filter = { 'metadata->>operation_id': `eq.${operationId}`, storage_path: 'not.is.null', order: 'id', limit: '1' };
+      // By containment, for which `metadata` has an index.
+      const filter = { metadata: `cs.${JSON.stringify({ operation_id: operationId })}`, storage_path: 'not.is.null', limit: '1' };
       const [row] = await rows('info', 'GET', filter, signal);
       return row === undefined ? null : storedFile(row);
     },
@@ -139,7 +142,7 @@ export function createLegacySupabase({ url, secretKey, bucket, timeouts, seenByW
     },
     async list({ after, limit }, { signal, userId }) {
       const owner: Record<string, string> =
-        userId === null ? { 'metadata->>user_id': 'is.null' } : { 'metadata->>user_id': `eq.${userId}` };
+        userId === null ? { 'metadata->>user_id': 'is.null' } : { metadata: `cs.${JSON.stringify({ user_id: userId })}` };
       const from: Record<string, string> = after === null ? {} : { id: `gt.${after}` };
       const found = await rows(
         'list',

@@ -121,12 +121,22 @@ export function createUnified({ manager, ledger, providerOf, staging, patience }
   };
 }
 
-/** Whose file an id is: unified's where the ledger has a copy of it. A row that only legacy has written has none. */
-export async function knownTo(ledger: Pick<Ledger, 'file' | 'copies'>, id: string): Promise<boolean> {
+/**
+ * Whose file an id is: unified's where the ledger has a copy of it. A row of the old path has none, and where it turned out to hold a
+ * content that unified has, too, it is still the old path's, unless this user holds that content here.
+ */
+export async function knownTo(
+  ledger: Pick<Ledger, 'file' | 'copies' | 'references'>,
+  id: string,
+  { userId }: Pick<CallContext, 'userId'>,
+): Promise<boolean> {
   if (!FileId.safeParse(id).success) return false;
   const file = await ledger.file(id);
-  if (file === null) return false;
-  return (await ledger.copies(file.id)).some((copy) => copy.status === 'completed' && copy.deletedAt === null && copy.namespace === 'live');
+  // Another id than was asked for: a row of the old path that points to the content.
+  if (file === null || file.id !== id.toLowerCase()) return false;
+  const copies = await ledger.copies(file.id);
+  if (!copies.some((copy) => copy.status === 'completed' && copy.deletedAt === null && copy.namespace === 'live')) return false;
+  return file.storagePath === null || (await ledger.references(file.id)).some((held) => held.userId === userId && held.legacyId == null);
 }
 
 const storedFile = ({ id, sizeBytes, mimeType, sha256 }: FileRecord, name: string): StoredFile => ({

@@ -41,7 +41,7 @@ export async function startFacade({ config, client, stores, folder }: Running, m
     outcomes,
     fallback: config.migration.fallbackToLegacy,
     maxFileBytes: config.files.maxFileBytes,
-    knows: (id) => knownTo(stores.ledger, id),
+    knows: (id, context) => knownTo(stores.ledger, id, context),
     afterwards: createShadower({
       ...{ legacy, state, shadow: stores.shadow, defaults: config.migration.shadow, providerOf },
       staging: storageStaging(stagingStore(config, stores)),

@@ -63,7 +63,7 @@ export function startMirrored(
     outcomes,
     fallback: true,
     maxFileBytes: config.files.maxFileBytes,
-    knows: (id) => knownTo(stores.ledger, id),
+    knows: (id, context) => knownTo(stores.ledger, id, context),
     counterparts: createCounterparts({ legacy, manager, mirrors: stores.mirrors, ledger: stores.ledger }),
     afterwards: mirrorer.afterwards,
     onTrouble,
