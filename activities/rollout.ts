@@ -1,5 +1,5 @@
 import { activityInfo } from '@temporalio/activity';
-import { ValidationError } from '../src/domain/errors.ts';
+import { LedgerError, ValidationError } from '../src/domain/errors.ts';
 import type { CountedEvidence } from '../src/domain/rollout-evidence.ts';
 import { isLegacyAlone, refusalOfRollout } from '../src/domain/stages.ts';
 import type { RolloutDecision, RolloutLedger, RolloutRecord } from '../src/ledger/rollout-ledger.ts';
@@ -22,14 +22,7 @@ export function createRolloutActivities({ rollouts, onRolloutDecided }: RolloutA
      * @throws ValidationError `stage_refused` for a rollout in a stage in which its share means nothing
      */
     async decideRollout(decision: Omit<RolloutDecision, 'workflowId' | 'runId'>): Promise<number> {
-      const now = NEEDS_STAGE.has(decision.decision) ? await rollouts.rollout(decision.tool) : null;
-      if (now !== null && decision.decision === 'rolled_back' && isLegacyAlone(now.stage)) return now.epoch;
-      const refusal = now === null || decision.decision !== 'started' ? null : refusalOfRollout(now.tool, now.stage);
-      if (refusal !== null) throw new ValidationError(refusal, { code: 'stage_refused' });
-      const { workflowId = null, runId = null } = activityInfo().workflowExecution ?? {};
-      const record = await rollouts.decide({ ...decision, workflowId, runId });
-      onRolloutDecided?.({ tool: decision.tool, decision: decision.decision, seconds: endedAfter(record, decision.decision) });
-      return record.epoch;
+      return decision.decision === 'started' ? await decide(decision) : await decide(decision).catch(notGivenUp);
     },
 
     /** Reads only. */
@@ -37,6 +30,23 @@ export function createRolloutActivities({ rollouts, onRolloutDecided }: RolloutA
       return await rollouts.evidence(tool, epoch);
     },
   };
+
+  async function decide(decision: Omit<RolloutDecision, 'workflowId' | 'runId'>): Promise<number> {
+    const now = NEEDS_STAGE.has(decision.decision) ? await rollouts.rollout(decision.tool) : null;
+    if (now !== null && decision.decision === 'rolled_back' && isLegacyAlone(now.stage)) return now.epoch;
+    const refusal = now === null || decision.decision !== 'started' ? null : refusalOfRollout(now.tool, now.stage);
+    if (refusal !== null) throw new ValidationError(refusal, { code: 'stage_refused' });
+    const { workflowId = null, runId = null } = activityInfo().workflowExecution ?? {};
+    const record = await rollouts.decide({ ...decision, workflowId, runId });
+    onRolloutDecided?.({ tool: decision.tool, decision: decision.decision, seconds: endedAfter(record, decision.decision) });
+    return record.epoch;
+  }
+}
+
+/** A ramp that is under way must not lose its guard: what the ledger refuses today (its disk is full, its key has changed) it may take tomorrow. */
+function notGivenUp(error: unknown): never {
+  if (!(error instanceof LedgerError) || error.retryable) throw error;
+  throw new LedgerError(error.message, { code: error.code, retryable: true, cause: error });
 }
 
 const ENDS: ReadonlySet<string> = new Set(['completed', 'rolled_back']);

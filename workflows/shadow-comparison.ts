@@ -40,8 +40,11 @@ export async function shadowComparison(input: ShadowComparisonInput): Promise<Co
     return comparison;
   } finally {
     await CancellationScope.nonCancellable(async () => {
-      await emptyQuarantine(order.idempotencyKey);
-      if (input.staged) await removeStaged(order);
+      try {
+        await emptyQuarantine(order.idempotencyKey);
+      } finally {
+        if (input.staged) await removeStaged(order);
+      }
     });
   }
 }

@@ -13,12 +13,13 @@ export type NewShadowComparison = Omit<ShadowComparisonInput, 'settings' | 'lega
 export function createShadowClient(client: Client, config: SettingsConfig, asked: Asked) {
   const { taskQueue } = config.temporal;
   return {
-    /** The same operation is compared once. Resolves when Temporal has taken it. */
+    /** The same operation is compared once. Resolves when Temporal has taken it. @throws ValidationError `already_started` */
     async startShadowComparison({ controlRuns = false, ...comparison }: NewShadowComparison): Promise<void> {
       await asked('shadow comparison', () =>
         client.workflow.start('shadow-comparison', {
           workflowId: shadowComparisonWorkflowId(comparison.operationId),
-          workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+          // What was laid there for a second one of the same operation is removed by whoever is told that there is one.
+          workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
           taskQueue,
           args: [
             {

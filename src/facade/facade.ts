@@ -9,7 +9,7 @@ import type { CallContext, FileDownload, FilePage, FileService, StoredFile, Uplo
 import { type FacadeInput, prepare } from './inputs.ts';
 import type { OutcomeRecorder } from './outcome-recorder.ts';
 import type { StateWatcher } from './state-watcher.ts';
-import { StillRunningError } from './still-running.ts';
+import { type Late, StillRunningError } from './still-running.ts';
 
 /** For whom, and for what. */
 export interface Caller {
@@ -41,8 +41,8 @@ export interface UploadDone extends Followed {
   ms: number;
   /** Legacy answered instead of unified. */
   fallback: boolean;
-  /** What became of unified's upload when nobody waited for it any more; null where it failed, or was not begun. */
-  late: Promise<StoredFile | null> | null;
+  /** Unified's upload, where nobody waits for it any more and it may go on; null where it failed, or was not begun. */
+  late: Late | null;
 }
 
 /** A file was deleted at the side that held it. */
@@ -96,10 +96,11 @@ export function createFacade(options: FacadeOptions) {
   const { legacy, unified, state, outcomes, knows } = options;
   const { now = Date.now, random = Math.random, tracing = NO_TRACING } = options;
   const decide = createDecider(state, random);
-  const contextOf = ({ tool, userId = null, purpose = 'storage', operationId = randomUUID(), signal }: Caller): CallContext => ({
-    ...{ tool, userId, purpose, operationId },
-    signal: signal ?? new AbortController().signal,
-  });
+  function contextOf({ tool, userId = null, purpose = 'storage', operationId = randomUUID(), signal }: Caller): CallContext {
+    // Of a name that the ledger refuses nothing could be counted.
+    if (tool === '' || tool.length > 100) throw new ValidationError('A tool has a name of 1 to 100 characters', { code: 'unknown_tool' });
+    return { tool, userId, purpose, operationId, signal: signal ?? new AbortController().signal };
+  }
 
   /** One side's work, counted. A caller's mistake and a caller's abort say nothing about the side. */
   async function counted<T>(
@@ -200,7 +201,13 @@ export function createFacade(options: FacadeOptions) {
     read: (side: FileService) => Promise<T>,
     instead: (counterpart: Counterpart) => Promise<T>,
   ): Promise<T> {
-    const owner = await ownerOf(id, context);
+    const owner = await ownerOf(id, context).catch(async (away: unknown) => {
+      // Where the ledger cannot say whose it is, legacy may know the file.
+      const answer = await read(legacy).catch(() => null);
+      if (answer === null) throw away;
+      return { answer };
+    });
+    if ('answer' in owner) return owner.answer;
     const counterpart = async () => (await options.counterparts?.of(id, owner === unified ? 'unified' : 'legacy', context)) ?? null;
     return await readOrElse(() => read(owner), counterpart, instead, context.signal);
   }
@@ -218,9 +225,9 @@ export function createFacade(options: FacadeOptions) {
     tracing.span(`facade ${operation}`, { begins: true, attributes: spanAttributes({ tool, operationId }) }, work);
 
   return {
-    upload(input: FacadeInput, caller: Caller): Promise<FacadeFile> {
+    async upload(input: FacadeInput, caller: Caller): Promise<FacadeFile> {
       const context = contextOf(caller);
-      return spanned('upload', context, () => upload(input, context));
+      return await spanned('upload', context, () => upload(input, context));
     },
     async download(id: string, caller: Caller): Promise<FileDownload> {
       const context = contextOf(caller);

@@ -73,17 +73,17 @@ export function createMirrorer(options: MirrorerOptions): Mirrorer {
   }
 
   async function afterUpload(done: UploadDone): Promise<void> {
-    const { stored, servedBy, route, context, late } = done;
+    const { stored, servedBy, route, late } = done;
     if (stored === null) return;
     if (servedBy === 'unified') {
       if (route.writesBoth) write(done, stored, { source: null, staged: false, late: null });
       return;
     }
-    const operation = late === null ? null : context.operationId;
+    const operation = late?.idempotencyKey ?? null;
     if (route.writesBoth) write(done, stored, { ...(await sourceFor(done, stored)), late: operation });
     else write(done, stored, { source: null, staged: false, late: operation });
     // Also where Temporal took it only after the mirror had asked for it in vain.
-    void late?.then((arrived) => {
+    void late?.file.then((arrived) => {
       if (arrived !== null) write(done, stored, { source: null, staged: false, late: operation });
     });
   }

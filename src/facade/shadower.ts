@@ -1,7 +1,7 @@
 import { setImmediate as laterThanTheCaller } from 'node:timers/promises';
 import type { NewShadowComparison } from '../client/shadow-client.ts';
 import type { Observation } from '../domain/comparison.ts';
-import { FileManagementError } from '../domain/errors.ts';
+import { FileManagementError, hasCode } from '../domain/errors.ts';
 import { observedFile, overridesOf, rulesOf, type ShadowSettings, shadowInForce, shadowKey } from '../domain/shadow.ts';
 import type { ShadowLedger } from '../ledger/shadow-ledger.ts';
 import type { Done, UploadDone } from './facade.ts';
@@ -73,7 +73,8 @@ export function createShadower(options: ShadowerOptions): (done: Done) => Promis
     };
     await start(comparison).catch(async (error: unknown) => {
       await remove();
-      throw error;
+      // An application may use an operation's id for more than one file: the first is the sample.
+      if (!hasCode(error, 'already_started')) throw error;
     });
     onSampled?.(tool, 'started');
   }

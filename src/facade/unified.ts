@@ -1,13 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ConsecutiveBreaker, circuitBreaker, handleWhen, isBrokenCircuitError } from 'cockatiel';
-import { FileNotFoundError, hasCode, ProviderUnavailableError } from '../domain/errors.ts';
+import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen, isBrokenCircuitError } from 'cockatiel';
+import { DownloadError, FileNotFoundError, hasCode, ProviderUnavailableError, UploadError } from '../domain/errors.ts';
 import { FileId, type FileRecord } from '../domain/models.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { FileManager } from '../manager/file-manager.ts';
 import { unlessAborted } from '../manager/uploader.ts';
 import type { CallContext, FileService, StoredFile, UploadFile } from './file-service.ts';
 import type { Staging } from './staging.ts';
-import { StillRunningError } from './still-running.ts';
+import { type Late, StillRunningError } from './still-running.ts';
 
 export interface UnifiedOptions {
   manager: Pick<FileManager, 'upload' | 'read' | 'delete'>;
@@ -44,6 +45,8 @@ export function createUnified({ manager, ledger, providerOf, staging, patience }
   /** Until Temporal has taken the upload, whose end is another promise. */
   async function begin(file: UploadFile, { tool, userId, purpose, operationId, signal }: CallContext) {
     const staged = await staging.stage(file, signal);
+    // Of this one upload: an application may use an operation's id for more than one file.
+    const idempotencyKey = randomUUID();
     const waiting = new AbortController();
     const taken = Promise.withResolvers<void>();
     let handedOver = false;
@@ -51,7 +54,7 @@ export function createUnified({ manager, ledger, providerOf, staging, patience }
       .upload(staged.source, {
         provider: providerOf(tool),
         reference: { name: file.name, tool, userId, purpose, context: null, tags: [], keep: 'keep' },
-        idempotencyKey: operationId,
+        idempotencyKey,
         operationId,
         staged: staged.temporary,
         attempts: ATTEMPTS,
@@ -68,12 +71,14 @@ export function createUnified({ manager, ledger, providerOf, staging, patience }
       )
       // What was handed over is removed by the workflow.
       .finally(() => (handedOver ? undefined : staged.remove().catch(() => undefined)));
-    const late = upload.catch(() => null);
+    const late: Late = { idempotencyKey, file: upload.catch(() => null) };
     const waited = <T>(ms: number, work: Promise<T>) =>
       within(ms, work, signal, () => new StillRunningError(`The upload ${operationId} was not done in time`, late)).catch(
         (error: unknown) => {
           if (signal.aborted) waiting.abort(signal.reason);
-          throw error;
+          // Temporal may have it all the same.
+          if (hasCode(error, 'temporal_unreachable')) throw new StillRunningError(error.message, late, error);
+          throw isUnreadable(error) ? unreadable(file, error) : error;
         },
       );
     await waited(patience.startMs, Promise.race([taken.promise, upload]));
@@ -82,18 +87,22 @@ export function createUnified({ manager, ledger, providerOf, staging, patience }
 
   return {
     async upload(file, context) {
+      // One tries whether it goes again; the others do not queue behind it.
+      if (inTime.state === CircuitState.HalfOpen) throw notInTime();
       return await inTime
         .execute(async () => await (await begin(file, context))())
         .catch((error: unknown) => {
-          if (!isBrokenCircuitError(error)) throw error;
-          const message = 'The last uploads were not done in time: the new path is left alone for some seconds';
-          throw new ProviderUnavailableError(message, { code: 'not_in_time', provider: 'temporal', retryable: true });
+          throw isBrokenCircuitError(error) ? notInTime() : error;
         });
     },
     async download(id, context) {
       const held = await heldBy(id, context);
       if (held === null) throw new FileNotFoundError(`There is no file ${id}`, { code: 'not_found' });
-      return await manager.read(held.file, context);
+      return await manager.read(held.file, context).catch((error: unknown) => {
+        if (!(error instanceof FileNotFoundError)) throw error;
+        // The user has it: that its object is gone is this side's own fault, and no answer to whether there is such a file.
+        throw new DownloadError(error.message, { code: 'object_missing', cause: error });
+      });
     },
     async delete(id, context) {
       const held = await heldBy(id, context);
@@ -146,6 +155,21 @@ const storedFile = ({ id, sizeBytes, mimeType, sha256 }: FileRecord, name: strin
   mimeType,
   sha256,
 });
+
+const notInTime = () =>
+  new ProviderUnavailableError('The last uploads were not done in time: the new path is left alone for some seconds', {
+    ...{ code: 'not_in_time', provider: 'temporal', retryable: true },
+  });
+
+/** What a worker says of a file that it cannot read, and a client of a workflow that is gone: nobody's mistake but ours. */
+const isUnreadable = (error: unknown): error is Error =>
+  error instanceof FileNotFoundError || hasCode(error, 'file_unreadable', 'is_a_folder', 'broken_link', 'name_too_long', 'name_not_utf8');
+
+const unreadable = ({ name }: UploadFile, cause: Error) =>
+  new UploadError(
+    `The workers could not read what was laid there for them of ${JSON.stringify(name)}: ${cause.message}. Leave the staging folder out, or let them see it`,
+    { code: 'source_unreadable', retryable: true, cause },
+  );
 
 /** The work; what `over` makes when its time has passed; or the signal's reason. */
 async function within<T>(ms: number, work: Promise<T>, signal: AbortSignal, over: () => Error): Promise<T> {

@@ -163,7 +163,7 @@ describe('An upload through the facade', () => {
       expect(done).toMatchObject([{ servedBy: 'legacy', stored: null, error: outage, fallback: false }]);
     });
     test('where unified goes on although nobody waits for it any more: what becomes of it is told', async () => {
-      const late = Promise.resolve(null);
+      const late = { idempotencyKey: 'k', file: Promise.resolve(null) };
       unified.failing = new StillRunningError('too slow', late);
       expect(await followed({ share: 100 })).toMatchObject([{ servedBy: 'legacy', fallback: true, late }]);
     });
@@ -337,4 +337,25 @@ describe('Outcomes', () => {
     await recorder.close();
     expect(written).toHaveLength(3);
   });
+});
+
+describe('While the ledger is away', () => {
+  const away = new LedgerError('away', { code: 'unreachable', retryable: true });
+  const through = () => facade({ knows: () => Promise.reject(away) });
+  test('legacy answers for the files that it has', async () => {
+    routing = { ...routing, share: 0 };
+    const { id } = await facade().upload(hello, KIMI);
+    expect(await through().info(id, KIMI)).toMatchObject({ id, sizeBytes: 5 });
+    expect((await through().download(id, KIMI)).sizeBytes).toBe(5);
+  });
+  test('a file that legacy does not have is not said to be gone', async () => {
+    const { id } = await facade().upload(hello, KIMI);
+    await expect(through().info(id, KIMI)).rejects.toBe(away);
+    await expect(through().download(id, KIMI)).rejects.toBe(away);
+    await expect(through().delete(id, KIMI)).rejects.toBe(away);
+  });
+});
+
+test.each(['', 'x'.repeat(101)])('A tool without a name of its own is refused, because nothing could be counted under it', async (tool) => {
+  await expect(facade().upload(hello, { ...KIMI, tool })).rejects.toMatchObject({ code: 'unknown_tool' });
 });

@@ -90,11 +90,13 @@ describe('After an upload', () => {
   test('that arrives at unified after legacy had to answer, the mirror is told at once and again when it is there', async () => {
     const late = Promise.withResolvers<typeof stored | null>();
     const under = mirrorer();
-    await under.afterwards(uploaded({ late: late.promise, fallback: true, route: { ...BOTH, writesBoth: false } }));
+    await under.afterwards(
+      uploaded({ late: { idempotencyKey: 'key-1', file: late.promise }, fallback: true, route: { ...BOTH, writesBoth: false } }),
+    );
     await vi.waitFor(() => expect(asked).toHaveLength(1));
     late.resolve({ ...stored, id: 'new-1' });
     await vi.waitFor(() => expect(asked).toHaveLength(2));
-    for (const { file, target } of asked) expect([file?.late, file?.source, target.id]).toEqual(['op-1', null, 'old-1']);
+    for (const { file, target } of asked) expect([file?.late, file?.source, target.id]).toEqual(['key-1', null, 'old-1']);
     await under.close();
   });
 });

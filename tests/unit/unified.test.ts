@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { ProviderUnavailableError, UploadError } from '../../src/domain/errors.ts';
+import { FileNotFoundError, ProviderUnavailableError, UploadError } from '../../src/domain/errors.ts';
 import type { CallContext, UploadFile } from '../../src/facade/file-service.ts';
 import type { Staging } from '../../src/facade/staging.ts';
 import { StillRunningError } from '../../src/facade/still-running.ts';
@@ -81,7 +81,7 @@ describe('An upload by the new path', () => {
       .catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(StillRunningError);
     done.resolve(DONE);
-    expect(await (error as StillRunningError).late).toMatchObject({ id: 'f-1' });
+    expect(await (error as StillRunningError).late.file).toMatchObject({ id: 'f-1' });
   });
 
   test('that fails after nobody waits any more came to nothing', async () => {
@@ -90,7 +90,7 @@ describe('An upload by the new path', () => {
       .upload(file, context())
       .catch((thrown: unknown) => thrown);
     done.reject(new Error('failed'));
-    expect(await (error as StillRunningError).late).toBeNull();
+    expect(await (error as StillRunningError).late.file).toBeNull();
   });
 
   test.each<[string, Upload]>([
@@ -111,8 +111,27 @@ describe('An upload by the new path', () => {
     const away = unified(() => Promise.reject(new ProviderUnavailableError('away', { code: 'temporal_unreachable' })));
     const codes: unknown[] = [];
     for (let at = 0; at < 5; at += 1) codes.push(await away.upload(file, context()).catch((error: { code: string }) => error.code));
-    expect(codes).toEqual([...Array(3).fill('temporal_unreachable'), 'not_in_time', 'not_in_time']);
+    // Temporal may have taken them all the same.
+    expect(codes).toEqual([...Array(3).fill('timeout'), 'not_in_time', 'not_in_time']);
     expect(uploads).toBe(5 + 3);
+  });
+
+  test('that workers cannot read is no mistake of the caller, who has another path', async () => {
+    const vanished = new FileNotFoundError('/staging/1 is not there', { code: 'file_vanished' });
+    await expect(unified(() => Promise.reject(vanished)).upload(file, context())).rejects.toMatchObject({
+      ...{ code: 'source_unreadable', name: 'UploadError' },
+    });
+  });
+
+  test('is one of its own, though the application names two operations alike', async () => {
+    const keys: unknown[] = [];
+    const side = unified(async (_, options) => {
+      keys.push(options.idempotencyKey, options.operationId);
+      return DONE;
+    });
+    await Promise.all([side.upload(file, context()), side.upload(file, context())]);
+    expect(keys[0]).not.toBe(keys[2]);
+    expect([keys[1], keys[3]]).toEqual(['op', 'op']);
   });
 
   test('is given up at once when the caller gives up', async () => {

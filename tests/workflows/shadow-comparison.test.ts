@@ -139,7 +139,8 @@ describe('A shadow comparison', () => {
   test('of one operation is one, however often it is asked for', async () => {
     const tool = freshTool();
     const comparison = await order(tool, `once ${randomUUID()}`);
-    await Promise.all([compared(comparison), compared(comparison), compared(comparison)]);
+    const ended = await Promise.allSettled([compared(comparison), compared(comparison), compared(comparison)]);
+    expect(ended.filter(({ status }) => status === 'fulfilled').length).toBeGreaterThan(0);
     await compared(comparison);
     expect((await cutover.stores.shadow.shadowReport(tool, null, 1)).comparisons).toBe(1);
   });
