@@ -61,7 +61,7 @@ export function createOutcomeCounter(maxRows = 10_000) {
       }
       row.count += 1;
       if (code !== null) row.failures[code] = (row.failures[code] ?? 0) + 1;
-      const bound = LATENCY_BOUNDS.find((each) => ms <= each)?.toString() ?? '+Inf';
+      const bound = boundOf(ms);
       row.latency[bound] = (row.latency[bound] ?? 0) + 1;
     },
     /** All rows so far; from now on it counts anew. */
@@ -79,6 +79,15 @@ export function createOutcomeCounter(maxRows = 10_000) {
       return dropped;
     },
   };
+}
+
+const BOUND_NAMES = LATENCY_BOUNDS.map(String);
+
+/** Nothing is allocated: it is on the way of every upload. */
+function boundOf(ms: number): string {
+  let at = 0;
+  while (at < LATENCY_BOUNDS.length && ms > (LATENCY_BOUNDS[at] as number)) at += 1;
+  return BOUND_NAMES[at] ?? '+Inf';
 }
 
 /** The share of a histogram's operations that a bound covers, as a quantile in ms: the upper bound of the bucket where it falls. */

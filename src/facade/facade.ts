@@ -99,17 +99,26 @@ export function createFacade(options: FacadeOptions) {
   function contextOf({ tool, userId = null, purpose = 'storage', operationId = randomUUID(), signal }: Caller): CallContext {
     // Of a name that the ledger refuses nothing could be counted.
     if (tool === '' || tool.length > 100) throw new ValidationError('A tool has a name of 1 to 100 characters', { code: 'unknown_tool' });
-    return { tool, userId, purpose, operationId, signal: signal ?? new AbortController().signal };
+    let own = signal;
+    return {
+      ...{ tool, userId, purpose, operationId },
+      // Made for whoever asks for it: it costs more than all the rest of a call that legacy answers.
+      get signal() {
+        own ??= new AbortController().signal;
+        return own;
+      },
+    };
   }
 
   /** One side's work, counted. A caller's mistake and a caller's abort say nothing about the side. */
   async function counted<T>(
     arm: Arm,
     step: number,
-    { tool, signal }: CallContext,
+    context: CallContext,
     work: () => Promise<T>,
     well: 'success' | 'fallback' = 'success',
   ): Promise<T> {
+    const { tool } = context;
     const started = now();
     const ended = (outcome: Operation['outcome']) => options.onOperation?.({ tool, arm, outcome });
     const record = (code: string | null) => outcomes.record({ tool, arm, step, code, ms: now() - started, atMs: started });
@@ -119,7 +128,7 @@ export function createFacade(options: FacadeOptions) {
       ended(well);
       return result;
     } catch (error) {
-      const outcome = signal.aborted ? 'cancelled' : isCallersFault(error) ? 'refused' : 'failure';
+      const outcome = context.signal.aborted ? 'cancelled' : isCallersFault(error) ? 'refused' : 'failure';
       if (outcome === 'failure') record(error instanceof FileManagementError ? error.code : 'unknown');
       ended(outcome);
       throw error;
@@ -141,7 +150,7 @@ export function createFacade(options: FacadeOptions) {
     const { route, routing } = decide(context.tool, context.userId);
     const { step } = routing;
     const { maxFileBytes, spoolFolder } = options;
-    const { file, done } = await prepare(input, { maxFileBytes, spoolFolder, signal: context.signal });
+    const { file, done } = await prepare(input, { maxFileBytes, spoolFolder, signal: () => context.signal });
     const started = now();
     let following: Promise<void> | undefined;
     const over = (end: Pick<UploadDone, 'stored' | 'error' | 'servedBy' | 'fallback' | 'late'>): void => {
@@ -222,7 +231,9 @@ export function createFacade(options: FacadeOptions) {
   }
 
   const spanned = <T>(operation: string, { tool, operationId }: CallContext, work: () => Promise<T>): Promise<T> =>
-    tracing.span(`facade ${operation}`, { begins: true, attributes: spanAttributes({ tool, operationId }) }, work);
+    tracing === NO_TRACING
+      ? work()
+      : tracing.span(`facade ${operation}`, { begins: true, attributes: spanAttributes({ tool, operationId }) }, work);
 
   return {
     async upload(input: FacadeInput, caller: Caller): Promise<FacadeFile> {

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import mime from 'mime';
 import { ValidationError } from '../domain/errors.ts';
 import { fileError } from '../sources/file-errors.ts';
 import { diskError } from './disk-error.ts';
 import type { UploadFile } from './file-service.ts';
+import { mimeTypeFor } from './mime-type.ts';
 
 /** What a caller hands over: a path, bytes, a factory of streams with their length, or a stream that can be read once. */
 export type FacadeInput =
@@ -26,7 +26,8 @@ export interface PreparedFile {
 
 export interface PrepareOptions {
   maxFileBytes: number;
-  signal: AbortSignal;
+  /** Asked for where there is something to wait for. */
+  signal: () => AbortSignal;
   /** Below it are the temporary files; the system's own folder for them unless said. */
   spoolFolder?: string | undefined;
 }
@@ -39,7 +40,7 @@ export interface PrepareOptions {
  */
 export async function prepare(input: FacadeInput, options: PrepareOptions): Promise<PreparedFile> {
   if ('path' in input) return await fromPath(resolve(input.path), input);
-  const named = { name: input.name, mimeType: input.mimeType ?? mime.getType(input.name) };
+  const named = { name: input.name, mimeType: input.mimeType ?? mimeTypeFor(input.name) };
   if ('bytes' in input) {
     const { bytes } = input;
     return kept({ ...named, sizeBytes: bytes.byteLength, path: null, open: () => Readable.from([bytes]) });
@@ -55,7 +56,7 @@ async function fromPath(path: string, { name = basename(path), mimeType }: { nam
     throw fileError(error, path);
   });
   if (!found.isFile()) throw new ValidationError(`${path} is not a file`, { code: 'not_a_file' });
-  return kept({ name, mimeType: mimeType ?? mime.getType(name), sizeBytes: found.size, path, open: () => createReadStream(path) });
+  return kept({ name, mimeType: mimeType ?? mimeTypeFor(name), sizeBytes: found.size, path, open: () => createReadStream(path) });
 }
 
 async function spooled(
@@ -80,7 +81,7 @@ async function spooled(
         yield chunk;
       }
     };
-    await pipeline(limited, createWriteStream(path, { mode: 0o600 }), { signal });
+    await pipeline(limited, createWriteStream(path, { mode: 0o600 }), { signal: signal() });
   } catch (error) {
     await done();
     throw diskError(error, spoolFolder);
