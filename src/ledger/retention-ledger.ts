@@ -118,6 +118,8 @@ export interface RetentionLedger {
     owner: string,
     leaseSeconds: number,
   ): Promise<{ begun: BegunPurge[]; closed: number; kept: number }>;
+  /** Whether a completed copy of the same content at the same provider has this object, in whatever account, and is not purged. */
+  standsOn(copyId: string, objectId: string): Promise<boolean>;
   endPurges(runId: string, owner: string, results: readonly PurgeResult[]): Promise<void>;
   endSweep(
     runId: string,

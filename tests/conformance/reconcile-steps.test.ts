@@ -101,6 +101,23 @@ describe.each(['Supabase Lite', 'PostgREST'])('The steps of a reconciliation (%s
     expect(place.objects.has(damaged.objectId)).toBe(true);
   });
 
+  test('leave an object alone on which a copy stands under an older address of the same bucket', async () => {
+    const unknown = await plant.unknown();
+    const stranded = await plant.stranded();
+    for (const { content, objectId } of [unknown, stranded]) {
+      const request = { ...uploadAgain(content), account: `older/${place.account}` };
+      const { copyId } = await won(ledger, request);
+      await ledger.complete(copyId, request.owner, objectId);
+    }
+    expect((await find()).map(({ kind }) => kind).sort()).toEqual(['stranded', 'unknown']);
+    for (const { action, detail } of await settle())
+      expect([action, detail]).toEqual(['left', expect.stringContaining('uses this content')]);
+    expect([...place.objects.keys()].sort()).toEqual([unknown.objectId, stranded.objectId].sort());
+    // Nor is a row of its own left behind, which the next upload would meet.
+    const { fileId } = await again(ledger, { ...uploadAgain(unknown.content), account: `older/${place.account}` });
+    expect(await ledger.copies(fileId)).toMatchObject([{ account: `older/${place.account}`, status: 'completed' }]);
+  });
+
   test('let nobody upload a content while its object is being moved, and anybody afterwards', async () => {
     const unknown = await plant.unknown();
     await find();

@@ -221,6 +221,26 @@ export function describeRetentionLedger(name: string, open: () => Promise<Opened
       expect(done.map(({ copyId, outcome }) => [copyId, outcome]).sort()).toEqual(both.map((id) => [id, 'done']));
     });
 
+    it('keeps an object on which a copy stands under an older address of its bucket, until that copy is deleted, too', async () => {
+      const request = claimRequest();
+      const objectId = `bucket/live/${request.content.sha256}`;
+      const older = await won(on.ledger, { ...request, account: 'older' });
+      await on.ledger.complete(older.copyId, request.owner, objectId);
+      const { fileId, copyId } = await won(on.ledger, request);
+      expect(await on.retention.standsOn(copyId, objectId)).toBe(true);
+      expect(await on.retention.standsOn(copyId, 'bucket/live/another')).toBe(false);
+      await on.ledger.complete(copyId, request.owner, objectId);
+      const deleted = (id: string) =>
+        on.sql`update provider_file_uploads set deleted_at = now() - interval '8 days', deletion_reason = 'test' where id = ${id}`;
+      await deleted(copyId);
+      const runId = await begin();
+      expect(await on.retention.beginPurges(runId, [copyId], 'sweep', 60)).toMatchObject({ begun: [], closed: 0, kept: 1 });
+      // What stays can still be taken back.
+      expect((await on.ledger.copies(fileId)).find(({ id }) => id === copyId)).toMatchObject({ purgedAt: null, leaseOwner: null });
+      await deleted(older.copyId);
+      expect(await on.retention.beginPurges(runId, [copyId], 'sweep', 60)).toMatchObject({ begun: [{ copyId, providerFileId: objectId }] });
+    });
+
     it('gives a purge to one sweep, gives what was left back, and flags what fails again and again without stopping at it', async () => {
       const [bad, good] = [await stored({ days: 31 }), await stored({ days: 31 })];
       await expire(await begin());
