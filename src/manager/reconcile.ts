@@ -15,6 +15,11 @@ export interface ReconcileDependencies {
   provider: (name: string) => Provider;
 }
 
+export interface SettleOptions {
+  /** Providers at which too many objects are unknown to be nobody's. */
+  leaveUnknownAt: readonly string[];
+}
+
 const COPIES = 200;
 const ITEMS = 50;
 /** Small calls to a provider. */
@@ -67,11 +72,17 @@ export function createReconciler({ ledger, maintenance, provider }: ReconcileDep
      * Settles a page of what was found. A lost copy is given up, so that the next upload sends it again. What disagrees is moved into
      * the trash of its bucket, or (where ids are the vendor's) left to retention. Nothing is deleted that is not somewhere else.
      */
-    async settle(after: number | null, { runId }: Pick<ReconcileOrder, 'runId'>, signal: AbortSignal): Promise<ReconcilePage> {
+    async settle(
+      after: number | null,
+      { runId }: Pick<ReconcileOrder, 'runId'>,
+      signal: AbortSignal,
+      { leaveUnknownAt }: SettleOptions = { leaveUnknownAt: [] },
+    ): Promise<ReconcilePage> {
       const items = await maintenance.findings(runId, { after, limit: ITEMS, unsettled: true });
       const counts: Partial<ReconcileCounts> = {};
       await atOnce(items, AT_ONCE, async (item) => {
-        const { action, detail } = await settled(item, runId, signal);
+        const doubtful = item.kind === 'unknown' && leaveUnknownAt.includes(item.provider);
+        const { action, detail } = doubtful ? { action: 'left' as const, detail: LEFT.doubtful } : await settled(item, runId, signal);
         await maintenance.settle(runId, item.position, action, detail);
         if (action !== 'none') counts[action] = (counts[action] ?? 0) + 1;
       });
@@ -135,6 +146,7 @@ export function createReconciler({ ledger, maintenance, provider }: ReconcileDep
 
 const LEFT = {
   changed: 'it changed since it was looked at: the next run will see',
+  doubtful: "too many objects are unknown: is this bucket another ledger's, or is its address new?",
   on_hold: 'the file is on hold',
   in_use: 'somebody sends or uses this content now',
 };
