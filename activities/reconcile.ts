@@ -13,9 +13,10 @@ export function createReconcileActivities(dependencies: ReconcileActivitiesDepen
   const page = (work: (signal: AbortSignal) => Promise<ReconcilePage>): Promise<ReconcilePage> =>
     heartbeating(undefined, () => work(cancellationSignal()));
   return {
-    /** Every provider is known here. @returns the time of the ledger's clock */
+    /** Every provider is known here. What others did not move to the end is given back. @returns the time of the ledger's clock */
     async beginReconcile(providers: readonly string[]): Promise<string> {
       for (const name of providers) provider(name);
+      await maintenance.releaseAbandoned();
       return await maintenance.time();
     },
 

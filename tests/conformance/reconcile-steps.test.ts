@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { storageCapabilities } from '../../src/domain/capabilities.ts';
 import { UploadError } from '../../src/domain/errors.ts';
@@ -156,6 +157,36 @@ describe.each(['Supabase Lite', 'PostgREST'])('The steps of a reconciliation (%s
     expect([...place.objects.keys()]).toEqual([trashOf(stranded)]);
     order.runId = randomUUID();
     expect(await find()).toEqual([]);
+  });
+
+  test('let nobody delete what they were moving when they died, and find it again once they begin anew', async () => {
+    const stranded = await plant.stranded();
+    await find();
+    const [item] = await maintenance.findings(order.runId, { after: null, limit: 1 });
+    const lease = { owner: 'dead', seconds: 0.05 };
+    expect(await maintenance.condemn(order.runId, item?.position ?? 0, lease)).toMatchObject({ outcome: 'condemned' });
+    await sleep(100);
+    expect(await ledger.beginPurge(stranded.copyId ?? '', 'sweep', 60)).toBeNull();
+    expect(await maintenance.releaseAbandoned()).toBeGreaterThan(0);
+    expect(await ledger.copies(stranded.fileId ?? '')).toMatchObject([{ status: 'failed', deletedAt: null, leaseOwner: null }]);
+    expect(await settle()).toMatchObject([{ action: 'left', detail: expect.stringContaining('changed') }]);
+    order.runId = randomUUID();
+    expect(await find()).toMatchObject([{ kind: 'stranded', objectId: stranded.objectId }]);
+    expect(await settle()).toMatchObject([{ action: 'moved' }]);
+  });
+
+  test('give nothing back that is being moved', async () => {
+    const unknown = await plant.unknown();
+    await find();
+    const { copy = async () => null } = place;
+    const moved = await settle({
+      ...place,
+      copy: async (...args) => {
+        await maintenance.releaseAbandoned();
+        return await copy(...args);
+      },
+    });
+    expect(moved).toMatchObject([{ action: 'moved', detail: trashOf(unknown) }]);
   });
 
   test('give an object back that cannot be moved, and say why', async () => {

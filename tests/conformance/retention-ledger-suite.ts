@@ -221,6 +221,21 @@ export function describeRetentionLedger(name: string, open: () => Promise<Opened
       expect(done.map(({ copyId, outcome }) => [copyId, outcome]).sort()).toEqual(both.map((id) => [id, 'done']));
     });
 
+    it('does not take what reconciliation was moving for what it may delete, nor what shares its object', async () => {
+      const [moving, shared] = [await stored({ days: 31 }), await stored({ days: 31 })];
+      const other = await won(on.ledger, { ...shared.request, purpose: 'batch' });
+      await on.ledger.complete(other.copyId, shared.request.owner, `object ${shared.copyId}`);
+      await readBefore(shared.fileId, 31);
+      await expire(await begin());
+      for (const { fileId } of [moving, shared]) await deletedBefore(fileId, 8);
+      await on.sql`update provider_file_uploads set deletion_reason = 'reconcile run moving', purge_started_at = now(), lease_owner = 'dead',
+        lease_expires_at = now() - interval '1 hour' where id in ${on.sql([moving.copyId, other.copyId])}`;
+      const mine = [moving.copyId, shared.copyId, other.copyId];
+      expect((await purge(await begin())).filter((id) => mine.includes(id))).toEqual([]);
+      await on.sql`update provider_file_uploads set deletion_reason = 'reconcile run' where id in ${on.sql([moving.copyId, other.copyId])}`;
+      expect((await purge(await begin())).filter((id) => mine.includes(id))).toContain(moving.copyId);
+    });
+
     it('keeps an object on which a copy stands under an older address of its bucket, until that copy is deleted, too', async () => {
       const request = claimRequest();
       const objectId = `bucket/live/${request.content.sha256}`;
