@@ -105,7 +105,7 @@ export interface RetentionLedger {
   beginSweep(sweep: { runId: string; workflowId: string | null; dryRun: boolean; rules: SweepRules }): Promise<SweepRun>;
   /** Looks at the next `limit` files. */
   sweepExpired(runId: string, after: string | null, limit: number): Promise<MarkedPage>;
-  /** Looks at the next `limit` copies that are not complete. */
+  /** Looks at the next `limit` copies that are not complete, or a comparison's. */
   sweepOrphaned(runId: string, after: string | null, limit: number): Promise<MarkedPage>;
   /** Marks at most `limit` copies; `short`: so many files or bytes are too many still. */
   sweepQuota(runId: string, request: QuotaRequest, limit: number): Promise<{ copies: number; bytes: number; short: number }>;

@@ -137,6 +137,27 @@ export function describeRetentionLedger(name: string, open: () => Promise<Opened
       expect(await on.ledger.complete(sending.copyId, request.owner, 'sent')).toBe(true);
     });
 
+    it('marks shadow copies that a comparison left so long ago, and lets their objects go though the content is kept', async () => {
+      const { request, fileId, copyId } = await stored({ keep: 'keep' });
+      const shadow = { ...request, namespace: 'shadow' } as const;
+      const [left, fresh] = [await won(on.ledger, shadow), await won(on.ledger, { ...shadow, purpose: 'batch' })];
+      for (const one of [left, fresh]) await on.ledger.complete(one.copyId, request.owner, `object ${one.copyId}`);
+      // Its trigger would say that it has just been changed.
+      await on.sql.begin(async (sql) => {
+        await sql`set local session_replication_role = replica`;
+        await sql`update provider_file_uploads set updated_at = now() - interval '8 days' where id in ${sql([left.copyId, copyId])}`;
+      });
+      const runId = await begin();
+      await orphan(runId, 1);
+      expect((await items(runId)).filter((item) => item.fileId === fileId).map((item) => item.copyId)).toEqual([left.copyId]);
+      expect((await on.ledger.copies(fileId)).find(({ id }) => id === left.copyId)).toMatchObject({
+        ...{ status: 'completed', deletionReason: 'orphaned', lastErrorCode: null },
+      });
+      await deletedBefore(fileId, 8);
+      expect((await purge(await begin())).filter((id) => [copyId, left.copyId, fresh.copyId].includes(id))).toEqual([left.copyId]);
+      expect(await copyOf(fileId)).toMatchObject({ id: copyId, deletedAt: null });
+    });
+
     it('leaves alone what somebody works on at that moment, and takes it the next time', async () => {
       const { fileId, copyId } = await stored({ days: 31 });
       const runId = await begin();
