@@ -100,6 +100,8 @@ export function createReconciler({ ledger, maintenance, provider }: ReconcileDep
     if (to.account !== item.account)
       return { action: 'left', detail: `it is in the account ${item.account}, and this worker has ${to.account}` };
     if (item.kind === 'unknown' && item.objectCreatedAt === null) return { action: 'left', detail: 'its age is not known' };
+    if ((item.kind === 'other_size' || item.kind === 'other_hash') && (await agreesNow(to, item, signal)))
+      return { action: 'left', detail: 'it is what the ledger says, now that it was asked for by its id' };
     if (!namesByContent(to) || copy === undefined) {
       // A mark without a row is that of another ledger on the same account.
       if (item.copyId === null)
@@ -126,6 +128,13 @@ export function createReconciler({ ledger, maintenance, provider }: ReconcileDep
       signal.throwIfAborted();
       return { action: 'failed', detail: messageOf(error) };
     }
+  }
+
+  /** A listing can tell less than the object itself: an entry without a size counts there as an empty one. */
+  async function agreesNow(at: Provider, item: PlacedItem, signal: AbortSignal): Promise<boolean> {
+    const object = await at.info(item.objectId, signal);
+    if (object === null || (item.kind === 'other_hash' && object.sha256 === null)) return false;
+    return differenceOf(object, { sizeBytes: item.expectedBytes, sha256: item.expectedSha256 }) === null;
   }
 
   /** The object goes only when its copy is seen whole. An attempt before this one may have done either part. */

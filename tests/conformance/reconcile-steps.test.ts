@@ -216,6 +216,23 @@ describe.each(['Supabase Lite', 'PostgREST'])('The steps of a reconciliation (%s
     expect(place.objects.has(unknown.objectId)).toBe(true);
   });
 
+  test('do not believe a listing that tells less of an object than the object itself', async () => {
+    const [whole, damaged] = [await plant.whole(), await plant.other_size()];
+    const sparse: Provider = {
+      ...place,
+      async *list(options) {
+        for await (const { objects, next } of place.list(options))
+          yield { objects: objects.map((object) => ({ ...object, sizeBytes: 0 })), next };
+      },
+    };
+    expect((await find(sparse)).map(({ kind }) => kind)).toEqual(['other_size', 'other_size']);
+    const settled = new Map((await settle(sparse)).map((item) => [item.objectId, item]));
+    expect(settled.get(whole.objectId)).toMatchObject({ action: 'left', detail: expect.stringContaining('what the ledger says') });
+    expect(settled.get(damaged.objectId)).toMatchObject({ action: 'moved' });
+    expect(place.objects.has(whole.objectId)).toBe(true);
+    expect((await again(ledger, uploadAgain(whole.content))).outcome).toBe('completed');
+  });
+
   test('take an object that serves two purposes from both', async () => {
     const damaged = await plant.other_size();
     const owner = randomUUID();
