@@ -1,7 +1,7 @@
 import { cancellationSignal } from '@temporalio/activity';
 import type { ReconcileCounts, ReconcileOrder, ReconcilePage } from '../src/domain/reconcile-run.ts';
 import { DISAGREEMENTS } from '../src/domain/reconciliation.ts';
-import { createReconciler, type ReconcileDependencies } from '../src/manager/reconcile.ts';
+import { createReconciler, type ReconcileDependencies, type SettleOptions } from '../src/manager/reconcile.ts';
 import { heartbeating } from './heartbeat.ts';
 
 export type ReconcileActivitiesDependencies = ReconcileDependencies;
@@ -13,9 +13,10 @@ export function createReconcileActivities(dependencies: ReconcileActivitiesDepen
   const page = (work: (signal: AbortSignal) => Promise<ReconcilePage>): Promise<ReconcilePage> =>
     heartbeating(undefined, () => work(cancellationSignal()));
   return {
-    /** Every provider is known here. @returns the time of the ledger's clock */
+    /** Every provider is known here. What others did not move to the end is given back. @returns the time of the ledger's clock */
     async beginReconcile(providers: readonly string[]): Promise<string> {
       for (const name of providers) provider(name);
+      await maintenance.releaseAbandoned();
       return await maintenance.time();
     },
 
@@ -25,9 +26,9 @@ export function createReconcileActivities(dependencies: ReconcileActivitiesDepen
     findLostCopies: (name: string, after: string | null, since: string, order: ReconcileOrder) =>
       page((signal) => reconciler.findLost(name, after, since, order, signal)),
 
-    /** @param after a position, as text */
-    settleFindings: (after: string | null, order: Pick<ReconcileOrder, 'runId'>) =>
-      page((signal) => reconciler.settle(after === null ? null : Number(after), order, signal)),
+    /** @param after a position, as text @param options absent where a workflow of the version before asks */
+    settleFindings: (after: string | null, order: Pick<ReconcileOrder, 'runId'>, options: SettleOptions = { leaveUnknownAt: [] }) =>
+      page((signal) => reconciler.settle(after === null ? null : Number(after), order, signal, options)),
 
     /** Reads only. Each finding of the run once, by kind and by what was done about it. */
     async countFindings(runId: string): Promise<Partial<ReconcileCounts>> {

@@ -252,6 +252,8 @@ export interface ReconcileInput {
   order: ReconcileOrder;
   /** Whether what was found is settled, too. */
   fix: boolean;
+  /** Whether objects that no row knows are settled also where there are too many of them to be nobody's. */
+  fixUnknown?: boolean;
   /** Pages in one run of the workflow before it continues as new. */
   pagesPerRun: number;
   /** Carried from run to run; absent at the start. */

@@ -21,13 +21,14 @@ const paging = proxyActivities<Activities>(PAGE);
  * is in the ledger; it ends with the counts.
  */
 export async function reconcile(input: ReconcileInput): Promise<ReconcileState> {
-  const { providers, order, fix } = input;
+  const { providers, order, fix, fixUnknown = false } = input;
 
-  function nextPage({ step, at, cursor, since }: ReconcileState): Promise<ReconcilePage> {
+  function nextPage({ step, at, cursor, since, doubtful = [] }: ReconcileState): Promise<ReconcilePage> {
     const provider = providers[at] ?? '';
     if (step === 'objects') return paging.compareObjects(provider, cursor, order);
     if (step === 'copies') return paging.findLostCopies(provider, cursor, since ?? '', order);
-    return paging.settleFindings(cursor, order);
+    const leaveUnknownAt = fixUnknown ? [] : doubtful.map((place) => providers[place] ?? '');
+    return paging.settleFindings(cursor, order, { leaveUnknownAt });
   }
   return await inPages<ReconcileState>(input.state ?? startReconcile(Date.now()), {
     pagesPerRun: input.pagesPerRun,

@@ -16,6 +16,7 @@ import { duration } from './rollout-options.ts';
 interface ReconcileOptions extends RunOptions {
   to?: readonly string[];
   fix?: boolean;
+  fixUnknown?: boolean;
   grace: number;
   hashes: boolean;
   foreign?: boolean;
@@ -26,6 +27,8 @@ Six kinds of disagreement: lost (a row without its object), unknown (an object o
 (not what the ledger says), purged (deleted, and still there), stranded (left by uploads that failed). Objects that are not
 Cutover's are counted and never touched. With --fix, lost rows are given up, so that the next upload sends their content again, and
 objects are moved to trash/<id>/… in their bucket; where ids are the vendor's they are left to retention. Nothing is deleted.
+Where more than 10 objects and more than 10 % of a provider's are unknown, they are left: the bucket may be another ledger's, or its
+address may be new. --fix-unknown moves them all the same.
 Exit code: 0 when ledger and providers agree (or do now), 1 when something is left.`;
 
 /** What is shown of the findings; all of them are in the report. */
@@ -40,6 +43,7 @@ export function registerReconcile(program: Command, context: CommandContext, exi
       .description('compare the ledger with what providers hold, in both directions, in a durable workflow')
       .option('--to <provider>', 'one provider; give it again for more; default: all that are configured', collect)
       .option('--fix', 'settle what is found: nothing that could not be taken back')
+      .option('--fix-unknown', "with --fix: settle unknown objects also where there are too many of them to be nobody's")
       .addOption(
         new Option('--grace <time>', 'leave alone what was written or changed within it').argParser(duration).default(duration('1h'), '1h'),
       )
@@ -53,9 +57,12 @@ export function registerReconcile(program: Command, context: CommandContext, exi
 
 /** @returns the exit code */
 async function runReconcile(context: CommandContext, options: ReconcileOptions): Promise<number> {
-  const { attach, detach = false, json = false, fix = false, grace, hashes, foreign = false } = options;
-  if (attach !== undefined && (options.to !== undefined || fix || detach || foreign))
-    throw new UsageError('--attach follows a reconciliation that was started before: leave --to, --fix, --foreign and --detach out');
+  const { attach, detach = false, json = false, fix = false, fixUnknown = false, grace, hashes, foreign = false } = options;
+  if (attach !== undefined && (options.to !== undefined || fix || fixUnknown || detach || foreign))
+    throw new UsageError(
+      '--attach follows a reconciliation that was started before: leave --to, --fix, --fix-unknown, --foreign and --detach out',
+    );
+  if (fixUnknown && !fix) throw new UsageError('--fix-unknown settles nothing by itself: give --fix, too');
   const report = await reportPath(options.report === undefined ? undefined : resolve(context.source.cwd, options.report));
   let id = attach;
   if (id === undefined) {
@@ -64,7 +71,7 @@ async function runReconcile(context: CommandContext, options: ReconcileOptions):
     for (const name of providers) stores.provider(name);
     id = newMigrationId(new Date(context.now()));
     const client = await context.services().client();
-    await client.startReconcile({ providers, fix, order: { runId: id, graceSeconds: grace / 1000, hashes, foreign } });
+    await client.startReconcile({ providers, fix, fixUnknown, order: { runId: id, graceSeconds: grace / 1000, hashes, foreign } });
     if (detach) {
       await tellStarted(context, 'reconcile', id, json);
       return EXIT.ok;
@@ -104,7 +111,7 @@ async function* findings(maintenance: MaintenanceLedger, id: string): AsyncGener
   }
 }
 
-function summary({ phase, reason, counts, startedAtMs, updatedAtMs }: ReconcileState, id: string): string[] {
+function summary({ phase, reason, counts, startedAtMs, updatedAtMs, doubtful = [] }: ReconcileState, id: string): string[] {
   const row = (label: string, count: number, rest = ''): string =>
     `  ${label.padEnd(16)}${formatCount(count).padStart(9)}${rest === '' ? '' : `  ${rest}`}`;
   const maybe = (label: string, count: number, rest = ''): string[] => (count === 0 ? [] : [row(label, count, rest)]);
@@ -125,6 +132,11 @@ function summary({ phase, reason, counts, startedAtMs, updatedAtMs }: ReconcileS
     ...maybe('moved', counts.moved, `to trash/${id}/ in their bucket`),
     ...maybe('to retention', counts.left_to_retention, 'purged by the sweep after its grace'),
     ...maybe('not settled', counts.left + counts.failed, 'the report says why'),
+    ...(doubtful.length === 0
+      ? []
+      : [
+          "Too many objects are unknown: is this bucket another ledger's, or is its address new? If they are nobody's: --fix --fix-unknown",
+        ]),
     unsettled === 0 ? 'Ledger and providers agree.' : 'Settle what is found: npx cutover reconcile --fix',
   ];
 }

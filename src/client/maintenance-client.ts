@@ -19,6 +19,8 @@ export interface NewReconciliation {
   providers: readonly string[];
   order: ReconcileOrder;
   fix: boolean;
+  /** Also where too many objects are unknown to be nobody's. */
+  fixUnknown: boolean;
 }
 
 /** Pages and batches in one run of their workflows: histories stay far below Temporal's limits. */

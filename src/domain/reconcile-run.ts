@@ -31,6 +31,10 @@ export interface ReconcileState extends PagedRun {
   step: ReconcileStep;
   cursor: string | null;
   counts: ReconcileCounts;
+  /** What was counted before the provider that it is at; absent where that is the first one. */
+  before?: Pick<ReconcileCounts, 'objects' | 'unknown'>;
+  /** Providers at which too many objects are unknown to be nobody's, by their place; absent: none. */
+  doubtful?: readonly number[];
 }
 
 export interface ReconcilePage {
@@ -52,12 +56,28 @@ export function withReconcilePage(
 ): ReconcileState {
   const counted = { ...state, counts: addCounts(state.counts, counts), pages: state.pages + 1, cursor: next };
   if (next !== null) return counted;
-  if (state.step === 'objects') return { ...counted, step: 'copies' };
+  if (state.step === 'objects') return { ...withDoubt(counted), step: 'copies' };
   if (state.step === 'copies' && state.at + 1 < providers) return { ...counted, step: 'objects', at: state.at + 1 };
   // Settled at the end, over all providers: what was found is on record before anything is touched.
   return state.step === 'copies' && fix
     ? { ...counted, step: 'settling', at: providers }
     : { ...counted, at: providers, step: 'settling', cursor: END };
+}
+
+/** Another ledger's objects are as unknown as those of a ledger that knows its bucket under another address: no object is moved for that. */
+export const isDoubtful = ({ objects, unknown }: Pick<ReconcileCounts, 'objects' | 'unknown'>): boolean =>
+  unknown > Math.max(DOUBTFUL.least, DOUBTFUL.share * objects);
+const DOUBTFUL = { least: 10, share: 0.1 };
+
+/** Behind the last page of what the provider lists. */
+function withDoubt(state: ReconcileState): ReconcileState {
+  const { counts, at, doubtful = [], before = { objects: 0, unknown: 0 } } = state;
+  const here = { objects: counts.objects - before.objects, unknown: counts.unknown - before.unknown };
+  return {
+    ...state,
+    before: { objects: counts.objects, unknown: counts.unknown },
+    ...(isDoubtful(here) ? { doubtful: [...doubtful, at] } : {}),
+  };
 }
 
 /** No place in anything: a run that is through has no page left. */

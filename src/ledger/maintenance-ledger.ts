@@ -59,6 +59,8 @@ export interface MaintenanceLedger {
   condemn(runId: string, position: number, lease: { owner: string; seconds: number } | null): Promise<Condemned>;
   /** A condemned object could not be moved. */
   release(copyId: string, owner: string): Promise<void>;
+  /** Of any reconciliation that died while it moved something, once its lease has run out. How many. */
+  releaseAbandoned(): Promise<number>;
 
   /** Files without a hash that are no known duplicates, by id. */
   unhashed(page: Page): Promise<FileRecord[]>;

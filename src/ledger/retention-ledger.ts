@@ -105,7 +105,7 @@ export interface RetentionLedger {
   beginSweep(sweep: { runId: string; workflowId: string | null; dryRun: boolean; rules: SweepRules }): Promise<SweepRun>;
   /** Looks at the next `limit` files. */
   sweepExpired(runId: string, after: string | null, limit: number): Promise<MarkedPage>;
-  /** Looks at the next `limit` copies that are not complete. */
+  /** Looks at the next `limit` copies that are not complete, or a comparison's. */
   sweepOrphaned(runId: string, after: string | null, limit: number): Promise<MarkedPage>;
   /** Marks at most `limit` copies; `short`: so many files or bytes are too many still. */
   sweepQuota(runId: string, request: QuotaRequest, limit: number): Promise<{ copies: number; bytes: number; short: number }>;
@@ -118,6 +118,8 @@ export interface RetentionLedger {
     owner: string,
     leaseSeconds: number,
   ): Promise<{ begun: BegunPurge[]; closed: number; kept: number }>;
+  /** Whether a completed copy of the same content at the same provider has this object, in whatever account, and is not purged. */
+  standsOn(copyId: string, objectId: string): Promise<boolean>;
   endPurges(runId: string, owner: string, results: readonly PurgeResult[]): Promise<void>;
   endSweep(
     runId: string,

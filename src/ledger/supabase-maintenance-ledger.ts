@@ -101,6 +101,7 @@ export function createSupabaseMaintenanceLedger(options: DataApiOptions): Mainte
     async release(copyId, owner) {
       await call('release_object', { p_copy_id: copyId, p_owner: owner }, Changed);
     },
+    releaseAbandoned: () => call('release_abandoned_moves', {}, z.number()),
 
     unhashed: ({ after, limit }) => call('find_unhashed_files', { p_after: after, p_limit: limit }, z.array(FileRow)),
     countHashes: () => call('count_hashes', {}, z.object({ hashed: z.number(), unhashed: z.number(), duplicates: z.number() })),

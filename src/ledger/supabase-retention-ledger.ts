@@ -91,6 +91,7 @@ export function createSupabaseRetentionLedger(options: DataApiOptions): Retentio
         { p_run_id: runId, p_copy_ids: copyIds, p_owner: owner, p_lease_seconds: leaseSeconds },
         z.object({ begun: z.array(Begun), closed: z.number(), kept: z.number() }),
       ),
+    standsOn: (copyId, objectId) => call('stands_on_object', { p_copy_id: copyId, p_object_id: objectId }, z.boolean()),
     async endPurges(runId, owner, results) {
       if (results.length === 0) return;
       const rows = results.map(({ copyId, outcome, code }) => ({ copy_id: copyId, outcome, code }));

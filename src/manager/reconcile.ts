@@ -15,6 +15,11 @@ export interface ReconcileDependencies {
   provider: (name: string) => Provider;
 }
 
+export interface SettleOptions {
+  /** Providers at which too many objects are unknown to be nobody's. */
+  leaveUnknownAt: readonly string[];
+}
+
 const COPIES = 200;
 const ITEMS = 50;
 /** Small calls to a provider. */
@@ -67,11 +72,17 @@ export function createReconciler({ ledger, maintenance, provider }: ReconcileDep
      * Settles a page of what was found. A lost copy is given up, so that the next upload sends it again. What disagrees is moved into
      * the trash of its bucket, or (where ids are the vendor's) left to retention. Nothing is deleted that is not somewhere else.
      */
-    async settle(after: number | null, { runId }: Pick<ReconcileOrder, 'runId'>, signal: AbortSignal): Promise<ReconcilePage> {
+    async settle(
+      after: number | null,
+      { runId }: Pick<ReconcileOrder, 'runId'>,
+      signal: AbortSignal,
+      { leaveUnknownAt }: SettleOptions = { leaveUnknownAt: [] },
+    ): Promise<ReconcilePage> {
       const items = await maintenance.findings(runId, { after, limit: ITEMS, unsettled: true });
       const counts: Partial<ReconcileCounts> = {};
       await atOnce(items, AT_ONCE, async (item) => {
-        const { action, detail } = await settled(item, runId, signal);
+        const doubtful = item.kind === 'unknown' && leaveUnknownAt.includes(item.provider);
+        const { action, detail } = doubtful ? { action: 'left' as const, detail: LEFT.doubtful } : await settled(item, runId, signal);
         await maintenance.settle(runId, item.position, action, detail);
         if (action !== 'none') counts[action] = (counts[action] ?? 0) + 1;
       });
@@ -89,6 +100,8 @@ export function createReconciler({ ledger, maintenance, provider }: ReconcileDep
     if (to.account !== item.account)
       return { action: 'left', detail: `it is in the account ${item.account}, and this worker has ${to.account}` };
     if (item.kind === 'unknown' && item.objectCreatedAt === null) return { action: 'left', detail: 'its age is not known' };
+    if ((item.kind === 'other_size' || item.kind === 'other_hash') && (await agreesNow(to, item, signal)))
+      return { action: 'left', detail: 'it is what the ledger says, now that it was asked for by its id' };
     if (!namesByContent(to) || copy === undefined) {
       // A mark without a row is that of another ledger on the same account.
       if (item.copyId === null)
@@ -117,6 +130,13 @@ export function createReconciler({ ledger, maintenance, provider }: ReconcileDep
     }
   }
 
+  /** A listing can tell less than the object itself: an entry without a size counts there as an empty one. */
+  async function agreesNow(at: Provider, item: PlacedItem, signal: AbortSignal): Promise<boolean> {
+    const object = await at.info(item.objectId, signal);
+    if (object === null || (item.kind === 'other_hash' && object.sha256 === null)) return false;
+    return differenceOf(object, { sizeBytes: item.expectedBytes, sha256: item.expectedSha256 }) === null;
+  }
+
   /** The object goes only when its copy is seen whole. An attempt before this one may have done either part. */
   async function move(at: Provider, copy: NonNullable<Provider['copy']>, id: string, key: string, trash: string, signal: AbortSignal) {
     const before = await at.info(id, signal);
@@ -135,6 +155,7 @@ export function createReconciler({ ledger, maintenance, provider }: ReconcileDep
 
 const LEFT = {
   changed: 'it changed since it was looked at: the next run will see',
+  doubtful: "too many objects are unknown: is this bucket another ledger's, or is its address new?",
   on_hold: 'the file is on hold',
   in_use: 'somebody sends or uses this content now',
 };

@@ -122,7 +122,7 @@ export async function purgePage(page: PurgePage, signals: PurgeSignals, dependen
     if (signals.stopping.aborted || performance.now() >= until) {
       again = true;
       results.push({ copyId: copy.copyId, outcome: 'left', code: null });
-    } else results.push(await purge(copy, provider(copy.provider)));
+    } else results.push(await purge(copy, provider(copy.provider), retention));
     signals.onProgress?.(results.length);
   });
   await retention.endPurges(runId, owner, [...results, ...skipped]);
@@ -152,14 +152,14 @@ function obstacleTo({ provider: name, account }: DuePurge, provider: SweepDepend
 /** Errors that say nothing of the object: it was not even tried. */
 const NOT_TRIED = new Set(['circuit_open']);
 
-async function purge(copy: BegunPurge, provider: Provider): Promise<PurgeResult> {
+async function purge(copy: BegunPurge, provider: Provider, retention: RetentionLedger): Promise<PurgeResult> {
   const { copyId } = copy;
   // A delete that has begun is ended, whoever stops: each call of a provider has its own time.
   const { signal } = new AbortController();
   try {
     // The object of a copy without an id is looked for in its own account: in another bucket its key may be that of a live copy.
     if (copy.providerFileId === null && copy.account !== provider.account) return { copyId, outcome: 'skipped', code: 'other_account' };
-    const id = copy.providerFileId ?? (await leftBehind(copy, provider, signal));
+    const id = copy.providerFileId ?? (await leftBehind(copy, provider, retention, signal));
     if (id !== null) await provider.delete(id, signal);
     return { copyId, outcome: 'done', code: null };
   } catch (error) {
@@ -169,10 +169,16 @@ async function purge(copy: BegunPurge, provider: Provider): Promise<PurgeResult>
 }
 
 /** What a failed upload may have left: its answer was lost, so that nobody knows the object's id. */
-async function leftBehind({ copyId, sha256, sizeBytes, namespace, purpose }: BegunPurge, provider: Provider, signal: AbortSignal) {
+async function leftBehind(
+  { copyId, sha256, sizeBytes, namespace, purpose }: BegunPurge,
+  provider: Provider,
+  retention: RetentionLedger,
+  signal: AbortSignal,
+): Promise<string | null> {
   if (sha256 === null || sizeBytes === null) return null;
   const known = provider.idOf(sha256, namespace);
-  if (known !== null) return known;
+  // Under an older address of the same bucket a copy may stand on what is not this one's.
+  if (known !== null) return (await retention.standsOn(copyId, known)) ? null : known;
   return (await provider.find({ marker: copyId, sha256, sizeBytes, namespace, purpose }, signal))?.id ?? null;
 }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { storageCapabilities } from '../../src/domain/capabilities.ts';
 import { UploadError } from '../../src/domain/errors.ts';
@@ -101,6 +102,23 @@ describe.each(['Supabase Lite', 'PostgREST'])('The steps of a reconciliation (%s
     expect(place.objects.has(damaged.objectId)).toBe(true);
   });
 
+  test('leave an object alone on which a copy stands under an older address of the same bucket', async () => {
+    const unknown = await plant.unknown();
+    const stranded = await plant.stranded();
+    for (const { content, objectId } of [unknown, stranded]) {
+      const request = { ...uploadAgain(content), account: `older/${place.account}` };
+      const { copyId } = await won(ledger, request);
+      await ledger.complete(copyId, request.owner, objectId);
+    }
+    expect((await find()).map(({ kind }) => kind).sort()).toEqual(['stranded', 'unknown']);
+    for (const { action, detail } of await settle())
+      expect([action, detail]).toEqual(['left', expect.stringContaining('uses this content')]);
+    expect([...place.objects.keys()].sort()).toEqual([unknown.objectId, stranded.objectId].sort());
+    // Nor is a row of its own left behind, which the next upload would meet.
+    const { fileId } = await again(ledger, { ...uploadAgain(unknown.content), account: `older/${place.account}` });
+    expect(await ledger.copies(fileId)).toMatchObject([{ account: `older/${place.account}`, status: 'completed' }]);
+  });
+
   test('let nobody upload a content while its object is being moved, and anybody afterwards', async () => {
     const unknown = await plant.unknown();
     await find();
@@ -141,6 +159,36 @@ describe.each(['Supabase Lite', 'PostgREST'])('The steps of a reconciliation (%s
     expect(await find()).toEqual([]);
   });
 
+  test('let nobody delete what they were moving when they died, and find it again once they begin anew', async () => {
+    const stranded = await plant.stranded();
+    await find();
+    const [item] = await maintenance.findings(order.runId, { after: null, limit: 1 });
+    const lease = { owner: 'dead', seconds: 0.05 };
+    expect(await maintenance.condemn(order.runId, item?.position ?? 0, lease)).toMatchObject({ outcome: 'condemned' });
+    await sleep(100);
+    expect(await ledger.beginPurge(stranded.copyId ?? '', 'sweep', 60)).toBeNull();
+    expect(await maintenance.releaseAbandoned()).toBeGreaterThan(0);
+    expect(await ledger.copies(stranded.fileId ?? '')).toMatchObject([{ status: 'failed', deletedAt: null, leaseOwner: null }]);
+    expect(await settle()).toMatchObject([{ action: 'left', detail: expect.stringContaining('changed') }]);
+    order.runId = randomUUID();
+    expect(await find()).toMatchObject([{ kind: 'stranded', objectId: stranded.objectId }]);
+    expect(await settle()).toMatchObject([{ action: 'moved' }]);
+  });
+
+  test('give nothing back that is being moved', async () => {
+    const unknown = await plant.unknown();
+    await find();
+    const { copy = async () => null } = place;
+    const moved = await settle({
+      ...place,
+      copy: async (...args) => {
+        await maintenance.releaseAbandoned();
+        return await copy(...args);
+      },
+    });
+    expect(moved).toMatchObject([{ action: 'moved', detail: trashOf(unknown) }]);
+  });
+
   test('give an object back that cannot be moved, and say why', async () => {
     const unknown = await plant.unknown();
     await find();
@@ -166,6 +214,23 @@ describe.each(['Supabase Lite', 'PostgREST'])('The steps of a reconciliation (%s
     };
     expect(await settle(short)).toMatchObject([{ action: 'failed', detail: expect.stringContaining('3 bytes instead of') }]);
     expect(place.objects.has(unknown.objectId)).toBe(true);
+  });
+
+  test('do not believe a listing that tells less of an object than the object itself', async () => {
+    const [whole, damaged] = [await plant.whole(), await plant.other_size()];
+    const sparse: Provider = {
+      ...place,
+      async *list(options) {
+        for await (const { objects, next } of place.list(options))
+          yield { objects: objects.map((object) => ({ ...object, sizeBytes: 0 })), next };
+      },
+    };
+    expect((await find(sparse)).map(({ kind }) => kind)).toEqual(['other_size', 'other_size']);
+    const settled = new Map((await settle(sparse)).map((item) => [item.objectId, item]));
+    expect(settled.get(whole.objectId)).toMatchObject({ action: 'left', detail: expect.stringContaining('what the ledger says') });
+    expect(settled.get(damaged.objectId)).toMatchObject({ action: 'moved' });
+    expect(place.objects.has(whole.objectId)).toBe(true);
+    expect((await again(ledger, uploadAgain(whole.content))).outcome).toBe('completed');
   });
 
   test('take an object that serves two purposes from both', async () => {

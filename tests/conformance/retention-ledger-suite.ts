@@ -137,6 +137,27 @@ export function describeRetentionLedger(name: string, open: () => Promise<Opened
       expect(await on.ledger.complete(sending.copyId, request.owner, 'sent')).toBe(true);
     });
 
+    it('marks shadow copies that a comparison left so long ago, and lets their objects go though the content is kept', async () => {
+      const { request, fileId, copyId } = await stored({ keep: 'keep' });
+      const shadow = { ...request, namespace: 'shadow' } as const;
+      const [left, fresh] = [await won(on.ledger, shadow), await won(on.ledger, { ...shadow, purpose: 'batch' })];
+      for (const one of [left, fresh]) await on.ledger.complete(one.copyId, request.owner, `object ${one.copyId}`);
+      // Its trigger would say that it has just been changed.
+      await on.sql.begin(async (sql) => {
+        await sql`set local session_replication_role = replica`;
+        await sql`update provider_file_uploads set updated_at = now() - interval '8 days' where id in ${sql([left.copyId, copyId])}`;
+      });
+      const runId = await begin();
+      await orphan(runId, 1);
+      expect((await items(runId)).filter((item) => item.fileId === fileId).map((item) => item.copyId)).toEqual([left.copyId]);
+      expect((await on.ledger.copies(fileId)).find(({ id }) => id === left.copyId)).toMatchObject({
+        ...{ status: 'completed', deletionReason: 'orphaned', lastErrorCode: null },
+      });
+      await deletedBefore(fileId, 8);
+      expect((await purge(await begin())).filter((id) => [copyId, left.copyId, fresh.copyId].includes(id))).toEqual([left.copyId]);
+      expect(await copyOf(fileId)).toMatchObject({ id: copyId, deletedAt: null });
+    });
+
     it('leaves alone what somebody works on at that moment, and takes it the next time', async () => {
       const { fileId, copyId } = await stored({ days: 31 });
       const runId = await begin();
@@ -219,6 +240,41 @@ export function describeRetentionLedger(name: string, open: () => Promise<Opened
       expect((await purge(runId, 1)).filter((id) => both.includes(id))).toHaveLength(1);
       const done = (await items(runId)).filter((item) => item.fileId === fileId);
       expect(done.map(({ copyId, outcome }) => [copyId, outcome]).sort()).toEqual(both.map((id) => [id, 'done']));
+    });
+
+    it('does not take what reconciliation was moving for what it may delete, nor what shares its object', async () => {
+      const [moving, shared] = [await stored({ days: 31 }), await stored({ days: 31 })];
+      const other = await won(on.ledger, { ...shared.request, purpose: 'batch' });
+      await on.ledger.complete(other.copyId, shared.request.owner, `object ${shared.copyId}`);
+      await readBefore(shared.fileId, 31);
+      await expire(await begin());
+      for (const { fileId } of [moving, shared]) await deletedBefore(fileId, 8);
+      await on.sql`update provider_file_uploads set deletion_reason = 'reconcile run moving', purge_started_at = now(), lease_owner = 'dead',
+        lease_expires_at = now() - interval '1 hour' where id in ${on.sql([moving.copyId, other.copyId])}`;
+      const mine = [moving.copyId, shared.copyId, other.copyId];
+      expect((await purge(await begin())).filter((id) => mine.includes(id))).toEqual([]);
+      await on.sql`update provider_file_uploads set deletion_reason = 'reconcile run' where id in ${on.sql([moving.copyId, other.copyId])}`;
+      expect((await purge(await begin())).filter((id) => mine.includes(id))).toContain(moving.copyId);
+    });
+
+    it('keeps an object on which a copy stands under an older address of its bucket, until that copy is deleted, too', async () => {
+      const request = claimRequest();
+      const objectId = `bucket/live/${request.content.sha256}`;
+      const older = await won(on.ledger, { ...request, account: 'older' });
+      await on.ledger.complete(older.copyId, request.owner, objectId);
+      const { fileId, copyId } = await won(on.ledger, request);
+      expect(await on.retention.standsOn(copyId, objectId)).toBe(true);
+      expect(await on.retention.standsOn(copyId, 'bucket/live/another')).toBe(false);
+      await on.ledger.complete(copyId, request.owner, objectId);
+      const deleted = (id: string) =>
+        on.sql`update provider_file_uploads set deleted_at = now() - interval '8 days', deletion_reason = 'test' where id = ${id}`;
+      await deleted(copyId);
+      const runId = await begin();
+      expect(await on.retention.beginPurges(runId, [copyId], 'sweep', 60)).toMatchObject({ begun: [], closed: 0, kept: 1 });
+      // What stays can still be taken back.
+      expect((await on.ledger.copies(fileId)).find(({ id }) => id === copyId)).toMatchObject({ purgedAt: null, leaseOwner: null });
+      await deleted(older.copyId);
+      expect(await on.retention.beginPurges(runId, [copyId], 'sweep', 60)).toMatchObject({ begun: [{ copyId, providerFileId: objectId }] });
     });
 
     it('gives a purge to one sweep, gives what was left back, and flags what fails again and again without stopping at it', async () => {

@@ -152,6 +152,7 @@ describe('cutover reconcile', { timeout: 120_000 }, () => {
     [['--to', 'nowhere'], 'There is no provider "nowhere"'],
     [['--grace', 'soon'], 'a number and a unit'],
     [['--attach', '20260101-000000-abcd', '--fix'], '--attach follows a reconciliation'],
+    [['--fix-unknown'], 'give --fix, too'],
     [['--report', 'findings.txt'], 'must end in .csv, .jsonl or .json'],
     [['status', 'never-was'], 'There is no reconcile never-was'],
   ])('with %j ends with 2 and says what is wrong', async (args, message) => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { meaningOfKey, objectKey } from '../../src/domain/object-key.ts';
-import { isThrough, startReconcile, withReconcilePage } from '../../src/domain/reconcile-run.ts';
+import { isDoubtful, isThrough, startReconcile, withReconcilePage } from '../../src/domain/reconcile-run.ts';
 import { type CopyFacts, isDisagreement, judgeObject, type ListedObject } from '../../src/domain/reconciliation.ts';
 
 const SHA = 'a'.repeat(64);
@@ -130,5 +130,28 @@ describe('a reconciliation', () => {
     expect(way(2, true, 1)).toEqual(['objects 0', 'copies 0', 'objects 1', 'copies 1', 'settling 2']);
     expect(way(2, false, 1)).toEqual(['objects 0', 'copies 0', 'objects 1', 'copies 1']);
     expect(way(1, true, 2)).toEqual(['objects 0', 'objects 0', 'copies 0', 'copies 0', 'settling 1', 'settling 1']);
+  });
+
+  test.each([
+    [10, 10, false],
+    [11, 11, true],
+    [11, 110, false],
+    [12, 110, true],
+    [0, 0, false],
+  ])('doubts %i unknown objects of %i: %s', (unknown, objects, doubtful) => {
+    expect(isDoubtful({ unknown, objects })).toBe(doubtful);
+  });
+
+  test('doubts a provider by its own objects, however many the others have, and by all of its pages', () => {
+    const seen = [
+      { counts: { objects: 500, unknown: 3 }, next: 'a' },
+      { counts: { objects: 500, unknown: 3 }, next: null },
+      { counts: {}, next: null },
+      { counts: { objects: 8, unknown: 6 }, next: 'b' },
+      { counts: { objects: 8, unknown: 6 }, next: null },
+      { counts: {}, next: null },
+    ];
+    const end = seen.reduce((state, page) => withReconcilePage(state, page, { providers: 2, fix: true }), startReconcile(0));
+    expect(end).toMatchObject({ step: 'settling', doubtful: [1] });
   });
 });

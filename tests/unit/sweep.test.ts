@@ -9,7 +9,7 @@ const SHA = 'a'.repeat(64);
 const PAGE: PurgePage = { runId: 'run', owner: 'me', after: null, limit: 10, dryRun: false, concurrency: 2 };
 
 /** A page of the ledger with these copies, and what it is told of them. */
-function ledgerWith(copies: (Partial<BegunPurge> & { copyId: string })[]) {
+function ledgerWith(copies: (Partial<BegunPurge> & { copyId: string })[], stoodOn: readonly string[] = []) {
   const told: PurgeResult[] = [];
   const full = copies.map((copy): BegunPurge & DuePurge => ({
     ...{ fileId: 'file', provider: 'memory', account: 'memory/test', purpose: 'storage', namespace: 'live', reason: 'expired' },
@@ -22,6 +22,7 @@ function ledgerWith(copies: (Partial<BegunPurge> & { copyId: string })[]) {
       closed: 0,
       kept: 0,
     }),
+    standsOn: async (_: string, objectId: string) => stoodOn.includes(objectId),
     endPurges: async (_: string, __: string, results: readonly PurgeResult[]) => void told.push(...results),
   } as unknown as RetentionLedger;
   return { retention, told };
@@ -46,6 +47,14 @@ test('An object whose id nobody knows is looked for in its own bucket alone: in 
     { copyId: 'here', outcome: 'done', code: null },
     { copyId: 'there', outcome: 'skipped', code: 'other_account' },
   ]);
+});
+
+test('An object on which a copy stands under an older address is not deleted for an upload that failed under the new one', async () => {
+  const memory = createMemoryProvider();
+  const { retention, told } = ledgerWith([{ copyId: 'failed', providerFileId: null }], [memory.idOf(SHA, 'live') ?? '']);
+  const untouched: Provider = { ...memory, delete: () => Promise.reject(new Error('the object of a live copy goes')) };
+  await purgePage(PAGE, { stopping: never }, dependencies(retention, untouched));
+  expect(told).toEqual([{ copyId: 'failed', outcome: 'done', code: null }]);
 });
 
 test('What an open circuit kept from being tried is left for the next sweep, and counts as no failure', async () => {

@@ -162,6 +162,26 @@ describe.skipIf(noVersitygw() !== null).each(['supabase', 's3'])('a reconciliati
 });
 
 describe.skipIf(noVersitygw() !== null)('a reconciliation', { timeout: 120_000 }, () => {
+  test("takes a bucket full of what no row knows for another ledger's, and moves it only when it is told to", async () => {
+    const plant = planter(cutover.stores, 's3', putToS3(s3));
+    const lost = await plant.lost();
+    const theirs: Planted[] = [];
+    for (let at = 0; at < 20; at += 1) theirs.push(await plant.unknown());
+    const { state, findings } = await reconcile(['supabase', 's3'], { fix: true });
+    expect(state).toMatchObject({ doubtful: [1] });
+    for (const { objectId } of theirs) {
+      expect(findings.find((item) => item.objectId === objectId)).toMatchObject({
+        action: 'left',
+        detail: expect.stringMatching(/^too many objects are unknown/),
+      });
+      expect(await exists('s3', objectId)).toBe(true);
+    }
+    expect(findings.find(({ objectId }) => objectId === lost.objectId)).toMatchObject({ action: 'invalidated' });
+    const told = await reconcile(['s3'], { fix: true, fixUnknown: true });
+    expect(told.state.counts.moved).toBeGreaterThanOrEqual(theirs.length);
+    for (const { objectId } of theirs) expect(await exists('s3', objectId)).toBe(false);
+  });
+
   test('goes through several providers, page by page over several runs of its workflow, and counts each finding once', async () => {
     const [one, two] = ['supabase', 's3'].map((name) => planter(cutover.stores, name, name === 's3' ? putToS3(s3) : putToSupabase));
     const expected = [await one?.unknown(), await two?.lost(), await two?.unknown()];
