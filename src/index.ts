@@ -13,7 +13,8 @@ export { MODEL_KINDS, type ModelKind, type TimeLimits, timeLimitsFor } from './d
 export { NO_TRACING, type Tracing } from './domain/tracing.ts';
 export { configuredLegacy } from './facade/configured-legacy.ts';
 export { type ConnectedFacade, connectFacade } from './facade/connect.ts';
-export type { Caller, Facade, FacadeFile } from './facade/facade.ts';
+export type { Caller } from './facade/context.ts';
+export type { Facade, FacadeFile } from './facade/facade.ts';
 export type { CallContext, FileDownload, FilePage, FileService, StoredFile, UploadFile } from './facade/file-service.ts';
 export type { FacadeInput } from './facade/inputs.ts';
 export { createLegacyHttp } from './facade/legacy-http.ts';

@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { FileManagementError, FileNotFoundError, ValidationError } from '../domain/errors.ts';
 import type { Arm, Route } from '../domain/routing.ts';
 import { NO_TRACING, type Tracing } from '../domain/tracing.ts';
 import { spanAttributes } from '../domain/work-attributes.ts';
+import { type Caller, contextOf } from './context.ts';
 import { type Counterpart, type Counterparts, readOrElse } from './counterparts.ts';
 import { createDecider } from './decide.ts';
 import type { CallContext, FileDownload, FilePage, FileService, StoredFile, UploadFile } from './file-service.ts';
@@ -10,16 +10,6 @@ import { type FacadeInput, prepare } from './inputs.ts';
 import type { OutcomeRecorder } from './outcome-recorder.ts';
 import type { StateWatcher } from './state-watcher.ts';
 import { type Late, StillRunningError } from './still-running.ts';
-
-/** For whom, and for what. */
-export interface Caller {
-  tool: string;
-  userId?: string | null;
-  purpose?: string;
-  /** The application's own id of the request; a UUID is made where it is absent. */
-  operationId?: string;
-  signal?: AbortSignal;
-}
 
 /** A file, and who answered. */
 export type FacadeFile = StoredFile & { servedBy: Arm; fallback: boolean; operationId: string };
@@ -96,20 +86,6 @@ export function createFacade(options: FacadeOptions) {
   const { legacy, unified, state, outcomes, knows } = options;
   const { now = Date.now, random = Math.random, tracing = NO_TRACING } = options;
   const decide = createDecider(state, random);
-  function contextOf({ tool, userId = null, purpose = 'storage', operationId = randomUUID(), signal }: Caller): CallContext {
-    // Of a name that the ledger refuses nothing could be counted.
-    if (tool === '' || tool.length > 100) throw new ValidationError('A tool has a name of 1 to 100 characters', { code: 'unknown_tool' });
-    let own = signal;
-    return {
-      ...{ tool, userId, purpose, operationId },
-      // Made for whoever asks for it: it costs more than all the rest of a call that legacy answers.
-      get signal() {
-        own ??= new AbortController().signal;
-        return own;
-      },
-    };
-  }
-
   /** One side's work, counted. A caller's mistake and a caller's abort say nothing about the side. */
   async function counted<T>(
     arm: Arm,
@@ -123,7 +99,7 @@ export function createFacade(options: FacadeOptions) {
     const ended = (outcome: Operation['outcome']) => options.onOperation?.({ tool, arm, outcome });
     const record = (code: string | null) => outcomes.record({ tool, arm, step, code, ms: now() - started, atMs: started });
     try {
-      const result = await tracing.span(`${arm} upload`, {}, work);
+      const result = await (tracing === NO_TRACING ? work() : tracing.span(`${arm} upload`, {}, work));
       record(null);
       ended(well);
       return result;
@@ -154,13 +130,15 @@ export function createFacade(options: FacadeOptions) {
     const started = now();
     let following: Promise<void> | undefined;
     const over = (end: Pick<UploadDone, 'stored' | 'error' | 'servedBy' | 'fallback' | 'late'>): void => {
+      if (options.afterwards === undefined) return;
       const upload: UploadDone = { operation: 'upload', route, step, context, file, ms: now() - started, ...end };
-      if (options.afterwards !== undefined && isFollowed(upload)) following = follow(upload);
+      if (isFollowed(upload)) following = follow(upload);
     };
     try {
       const { stored, servedBy, fallback, late } = await answered(route, step, context, (side) => side.upload(file, context));
       over({ stored, error: null, servedBy, fallback, late });
-      return { ...stored, servedBy, fallback, operationId: context.operationId };
+      const { id, name, sizeBytes, mimeType, sha256 } = stored;
+      return { id, name, sizeBytes, mimeType, sha256, servedBy, fallback, operationId: context.operationId };
     } catch (error) {
       // What legacy fails at is compared, too: else only the candidate's failures would be seen.
       if (route.arm === 'legacy' && !context.signal.aborted && !isCallersFault(error))

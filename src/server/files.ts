@@ -1,7 +1,8 @@
 import { pipeline } from 'node:stream/promises';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { FileNotFoundError } from '../domain/errors.ts';
-import type { Caller, Facade } from '../facade/facade.ts';
+import type { Caller } from '../facade/context.ts';
+import type { Facade } from '../facade/facade.ts';
 import { wireFile, wireUploaded } from './answers.ts';
 import { bodyOf, readBy } from './body.ts';
 import { tooSlow } from './exchange.ts';

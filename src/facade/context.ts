@@ -1,0 +1,42 @@
+import { randomUUID } from 'node:crypto';
+import { ValidationError } from '../domain/errors.ts';
+import type { CallContext } from './file-service.ts';
+
+/** For whom, and for what. */
+export interface Caller {
+  tool: string;
+  userId?: string | null;
+  purpose?: string;
+  /** The application's own id of the request, in logs and traces; a UUID is made where it is absent. Two uploads may share one. */
+  operationId?: string;
+  signal?: AbortSignal;
+}
+
+/** A caller's words, complete. The signal is made for whoever asks for it: it costs more than all the rest of a call. */
+class CompleteContext implements CallContext {
+  readonly tool: string;
+  readonly userId: string | null;
+  readonly purpose: string;
+  readonly operationId: string;
+  #signal: AbortSignal | undefined;
+
+  constructor({ tool, userId, purpose, operationId, signal }: Caller) {
+    this.tool = tool;
+    this.userId = userId ?? null;
+    this.purpose = purpose ?? 'storage';
+    this.operationId = operationId ?? randomUUID();
+    this.#signal = signal;
+  }
+
+  get signal(): AbortSignal {
+    this.#signal ??= new AbortController().signal;
+    return this.#signal;
+  }
+}
+
+/** @throws ValidationError for a tool of whose name nothing could be counted, because the ledger refuses it */
+export function contextOf(caller: Caller): CallContext {
+  const { length } = caller.tool;
+  if (length === 0 || length > 100) throw new ValidationError('A tool has a name of 1 to 100 characters', { code: 'unknown_tool' });
+  return new CompleteContext(caller);
+}
