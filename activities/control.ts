@@ -1,6 +1,6 @@
 import { cancellationSignal } from '@temporalio/activity';
 import type { Observation } from '../src/domain/comparison.ts';
-import { FileManagementError } from '../src/domain/errors.ts';
+import { FileManagementError, ValidationError } from '../src/domain/errors.ts';
 import type { FileSource } from '../src/domain/models.ts';
 import { observedFile } from '../src/domain/shadow.ts';
 import type { CallContext, FileService, UploadFile } from '../src/facade/file-service.ts';
@@ -12,14 +12,25 @@ export interface ControlRun {
   tool: string;
   operationId: string;
   source: FileSource;
-  file: { name: string; mimeType: string | null; purpose: string };
+  /** `legacyId`: what the first run was given; absent where it failed. */
+  file: { name: string; mimeType: string | null; purpose: string; legacyId?: string };
 }
 
 /** The second run of the control, which tells what differs by chance alone. */
 export function createControlActivities({ legacy, provider }: { legacy: FileService; provider: (name: string) => Provider }) {
   return {
-    /** Not idempotent: an old path that cannot be asked for an operation may be left with a file of nobody's where this is cut off. */
+    /**
+     * Idempotent by the operation's id. Deletes what this run has stored, and nothing else: an old path that answers with a file which
+     * was there before keeps it.
+     * @throws ValidationError `control_not_supported` where the old path cannot be asked what an operation stored
+     */
     async runControl({ tool, operationId, source, file }: ControlRun): Promise<Observation> {
+      const { find } = legacy;
+      if (find === undefined)
+        throw new ValidationError(
+          'The old path is not run a second time: it cannot be asked which file an operation stored, so a file of a user could be deleted with it',
+          { code: 'control_not_supported', provider: 'legacy' },
+        );
       const signal = cancellationSignal();
       const context: CallContext = { tool, userId: null, operationId: `control:${operationId}`, purpose: file.purpose, signal };
       const input: UploadFile = {
@@ -32,9 +43,10 @@ export function createControlActivities({ legacy, provider }: { legacy: FileServ
         const began = performance.now();
         const ms = () => performance.now() - began;
         try {
-          const stored = (await legacy.find?.(context.operationId, context)) ?? (await legacy.upload(input, context));
+          const stored = (await find.call(legacy, context.operationId, context)) ?? (await legacy.upload(input, context));
           const observation: Observation = { ok: true, result: observedFile(stored), ms: ms() };
-          await legacy.delete(stored.id, context);
+          const own = await find.call(legacy, context.operationId, context);
+          if (own?.id === stored.id && stored.id !== file.legacyId) await legacy.delete(stored.id, context);
           return observation;
         } catch (error) {
           signal.throwIfAborted();

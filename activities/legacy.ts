@@ -121,6 +121,11 @@ export function createLegacyActivities({ legacy, ledger, mirrors, provider }: Le
       });
     },
 
+    /** Whether legacy still has what it answered. Reads only. */
+    async isAtLegacy(upload: UnifiedUpload): Promise<boolean> {
+      return (await legacy.info(upload.id, contextOf(upload, `ask:${upload.id}`))) !== null;
+    },
+
     /** Deletes the copies whose upload was deleted at unified. Idempotent. */
     async removeFromLegacy(upload: UnifiedUpload): Promise<void> {
       await heartbeating(undefined, async () => {

@@ -104,6 +104,11 @@ export function toLegacy(settings: UploadSettings, sizeBytes: number, legacyQueu
     retry: { ...RETRY, maximumAttempts: 3 },
   };
 }
+/** One question to the old upload path. Where nobody serves it now, whoever asked goes on without an answer. */
+export const askLegacy = (settings: UploadSettings, legacyQueue: string): ActivityOptions => ({
+  ...{ taskQueue: legacyQueue, startToCloseTimeout: settings.activityTimeoutMs, scheduleToStartTimeout: '30 seconds' },
+  retry: { ...RETRY, maximumAttempts: 3 },
+});
 /** A page of a sweep that only the ledger is asked about. */
 export const SWEEP: ActivityOptions = {
   startToCloseTimeout: '2 minutes',

@@ -152,7 +152,8 @@ export interface ShadowComparisonInput {
   source: FileSource;
   /** The source was laid there for this comparison alone, and goes with it. */
   staged: boolean;
-  file: { name: string; mimeType: string | null; purpose: string };
+  /** `legacyId`: what legacy has stored it as; absent where it failed. */
+  file: { name: string; mimeType: string | null; purpose: string; legacyId?: string };
   /** Where the candidate sends it, into quarantine. */
   provider: string;
   /** What legacy made of the operation. */

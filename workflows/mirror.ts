@@ -7,6 +7,7 @@ import {
   executeChild,
   isCancellation,
   ParentClosePolicy,
+  patched,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -18,7 +19,7 @@ import type { Activities, LegacyActivities } from '../activities/index.ts';
 import { FileManagementError, UploadError } from '../src/domain/errors.ts';
 import { describeMirror, type MirrorState, retryDelayMs } from '../src/domain/mirror.ts';
 import type { FileSource } from '../src/domain/models.ts';
-import { small, tidy, toLegacy, WAIT } from './activity-options.ts';
+import { askLegacy, small, tidy, toLegacy, WAIT } from './activity-options.ts';
 import {
   type MirroredFile,
   type MirrorInput,
@@ -83,7 +84,7 @@ export async function mirror(input: MirrorInput): Promise<MirrorState> {
       await copyToLegacy({ ...target, name: wanted.name, verify: 'stored' });
       return;
     }
-    if (wanted.late !== null && (await adopted(wanted.late, wanted))) return;
+    if (wanted.late !== null && (await adopted(wanted.late, wanted))) return await removeUnlessAtLegacy();
     if (wanted.source === null) return;
     const started = Date.now();
     const failed = await uploadToUnified(wanted, wanted.source).then(
@@ -93,6 +94,18 @@ export async function mirror(input: MirrorInput): Promise<MirrorState> {
     if (failed !== null && isStopped()) throw failed;
     if (!counted) await count(wanted, failed, Date.now() - started);
     if (failed !== null) throw failed;
+    await removeUnlessAtLegacy();
+  }
+  /** The word of a deletion can come before the one of the upload: facades are many, and each has its own queue. */
+  async function removeUnlessAtLegacy(): Promise<void> {
+    if (!patched('asks-legacy-after-writing')) return;
+    const { isAtLegacy } = proxyActivities<LegacyActivities>(askLegacy(input.settings, input.legacyQueue));
+    const there = await isAtLegacy(target).catch((error: unknown) => {
+      if (isStopped()) throw error;
+      // Nobody knows: what was uploaded stays.
+      return true;
+    });
+    if (!there) want(null);
   }
   async function uploadToUnified({ name, purpose }: MirroredFile, source: FileSource): Promise<void> {
     const key = workflowInfo().workflowId;

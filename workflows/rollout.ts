@@ -47,7 +47,8 @@ import { fromFailure, toWorkflowFailure } from './failures.ts';
 
 /**
  * One ramp of a tool: raises its share step by step while the evidence allows it, and takes all of it back when it does not. What it
- * decides is in the ledger, where facades read it, before the next thing happens. Ends when it is completed or rolled back.
+ * decides is in the ledger, where facades read it, before the next thing happens. Ends when it is completed or rolled back; a person who
+ * cancels it in Temporal takes it back, too, because nobody would guard the share any more.
  */
 export async function rollout(input: RolloutInput): Promise<RolloutProgress> {
   const { plan } = input;
@@ -94,12 +95,15 @@ export async function rollout(input: RolloutInput): Promise<RolloutProgress> {
     take((request) => (state, now) => afterRollback(state, request, now)),
   );
 
+  /** Also while the workflow is cancelled: what was half written could reach the ledger after the rollback. */
+  const write = (decision: Parameters<Activities['decideRollout']>[0]) =>
+    CancellationScope.nonCancellable(() => deciding.decideRollout(decision));
   /** Writes decisions to the ledger one after the other, for as long as it takes: a rollback is not given up. */
   async function decide({ state, decisions }: Transition): Promise<void> {
     const shareBefore = progress.state.share;
     let { epoch } = progress;
     for (const [at, decision] of decisions.entries())
-      epoch = await deciding.decideRollout({
+      epoch = await write({
         decisionId: uuid4(),
         tool: plan.tool,
         decision: decision.decision,
@@ -148,20 +152,30 @@ export async function rollout(input: RolloutInput): Promise<RolloutProgress> {
       throw toWorkflowFailure(fromFailure(error));
     });
   } else show({});
-  while (!isOver(progress.state)) {
-    const nextEvaluationMs = Date.now() + plan.evaluationMs;
-    show({ nextEvaluationMs });
-    const asked = await condition(() => requests.length > 0, plan.evaluationMs);
-    for (let apply = requests.shift(); apply !== undefined; apply = requests.shift()) await decide(apply(progress.state, Date.now()));
-    if (!asked && !isOver(progress.state)) await look();
-    const enough = progress.looks - looksBefore >= input.looksPerRun || workflowInfo().continueAsNewSuggested;
-    if (!enough || isOver(progress.state) || requests.length > 0) continue;
-    await condition(allHandlersFinished);
-    if (requests.length === 0) await continueAsNew<typeof rollout>({ ...input, carried: progress });
+  try {
+    await ramp();
+  } catch (error) {
+    if (!CancellationScope.current().consideredCancelled || !isCancellation(error)) throw error;
+    setCurrentDetails(`${describeRollout(plan, progress)}\n\nit was cancelled, and is being taken back`);
+    await decide(afterRollback(progress.state, { by: 'a cancellation', reason: 'cancelled in Temporal' }, Date.now()));
   }
-  await condition(allHandlersFinished);
+  await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   show({ nextEvaluationMs: null });
   return progress;
+
+  async function ramp(): Promise<void> {
+    while (!isOver(progress.state)) {
+      const nextEvaluationMs = Date.now() + plan.evaluationMs;
+      show({ nextEvaluationMs });
+      const asked = await condition(() => requests.length > 0, plan.evaluationMs);
+      for (let apply = requests.shift(); apply !== undefined; apply = requests.shift()) await decide(apply(progress.state, Date.now()));
+      if (!asked && !isOver(progress.state)) await look();
+      const enough = progress.looks - looksBefore >= input.looksPerRun || workflowInfo().continueAsNewSuggested;
+      if (!enough || isOver(progress.state) || requests.length > 0) continue;
+      await condition(allHandlersFinished);
+      if (requests.length === 0) await continueAsNew<typeof rollout>({ ...input, carried: progress });
+    }
+  }
 }
 
 type DecidedState = Parameters<Activities['decideRollout']>[0]['state'];

@@ -6,8 +6,9 @@ import { createFileManager } from '../manager/file-manager.ts';
 import { connectStores, type ProviderObserver, type Stores } from '../manager/stores.ts';
 import { createStagingStore, type StagingStore } from '../providers/supabase-staging.ts';
 import { createCounterparts } from './counterparts.ts';
-import { createFacade, type Facade, type FacadeOptions, type Operation } from './facade.ts';
+import { createFacade, type Facade, type Operation } from './facade.ts';
 import type { FileService } from './file-service.ts';
+import { createFollowers } from './followers.ts';
 import { createMirrorer } from './mirrorer.ts';
 import { createOpenFeatureProvider } from './openfeature.ts';
 import { recordOutcomes } from './outcome-recorder.ts';
@@ -84,6 +85,7 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
     ...{ legacy, state, shadow: stores.shadow, defaults: migration.shadow, staging: storage, providerOf },
     start: async (comparison) => (await uploads()).startShadowComparison(comparison),
   });
+  const followers = createFollowers(shadower, mirrorer.afterwards);
   await state.ready();
   const facade = createFacade({
     legacy,
@@ -98,7 +100,7 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
     spoolFolder: options.spoolFolder,
     knows: (id, context) => knownTo(stores.ledger, id, context),
     counterparts: createCounterparts({ legacy, manager, mirrors: stores.mirrors, ledger: stores.ledger }),
-    afterwards: all(shadower, mirrorer.afterwards),
+    afterwards: followers.follow,
     onOperation: (operation) => observer?.operation(operation),
     ...(tracing === undefined ? {} : { tracing }),
     ...trouble,
@@ -108,6 +110,7 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
     openFeature: () => createOpenFeatureProvider(state),
     async close() {
       state.close();
+      await followers.settled(FOLLOW_MS);
       await mirrorer.close();
       await outcomes.close();
       await client?.then(
@@ -118,15 +121,8 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
   };
 }
 
-type Follower = NonNullable<FacadeOptions['afterwards']>;
-
-/** All look on at once, and the file stays until the last of them is done. */
-function all(...followers: readonly Follower[]): Follower {
-  return async (done) => {
-    const ended = await Promise.allSettled(followers.map((follow) => follow(done)));
-    for (const each of ended) if (each.status === 'rejected') throw each.reason;
-  };
-}
+/** What still lays files there for workers may end, while it does not hold up a stop. */
+const FOLLOW_MS = 5_000;
 
 /** Temporal takes an upload in much less, or not at all. */
 const START_MS = 5_000;

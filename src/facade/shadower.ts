@@ -61,7 +61,7 @@ export function createShadower(options: ShadowerOptions): (done: Done) => Promis
     const { source, temporary, remove } = await whereWorkersRead(upload);
     const comparison: NewShadowComparison = {
       ...{ source, staged: temporary, tool, operation: 'upload', operationId, step, control, provider: providerOf(tool) },
-      file: { name: file.name, mimeType: file.mimeType, purpose },
+      file: { name: file.name, mimeType: file.mimeType, purpose, ...(stored === null ? {} : { legacyId: stored.id }) },
       rules: rulesOf(settings),
       candidateTimeoutMs: settings.candidateTimeoutMs,
       controlRuns: settings.controlRuns,

@@ -128,6 +128,19 @@ export async function mirrors(cutover: Running, { isSaved, save }: Recorder): Pr
     }
     if (!isSaved('mirror-late-in-vain'))
       await mirror('mirror-late-in-vain', { answered: 'legacy', id: 'old/vain' }, write({ late: 'never', source }));
+    if (!isSaved('mirror-deleted-before-it-was-written'))
+      await mirror('mirror-deleted-before-it-was-written', { answered: 'legacy', id: 'old/gone' }, write({ source }));
+    if (!isSaved('mirror-still-at-legacy')) {
+      const input = {
+        ...{ name: 'a', mimeType: null, sizeBytes: text.length, path: null },
+        open: async function* () {
+          yield Buffer.from(text);
+        },
+      };
+      const signal = new AbortController().signal;
+      const { id } = await legacy.upload(input, { tool: 'record', userId: 'ann', operationId: randomUUID(), purpose: 'storage', signal });
+      await mirror('mirror-still-at-legacy', { answered: 'legacy', id }, write({ source }));
+    }
     if (!isSaved('mirror-given-up')) {
       const id = await upload('mirror-given-up');
       legacy.failing = new ValidationError('the old path takes no such file', { code: 'rejected' });

@@ -228,6 +228,10 @@ async function rollouts({ temporal, config, stores: { rollouts: ledger }, ...res
     while ((await handleOf(tool).query(rolloutStatusQuery)).looks < 5) await sleep(100);
     await handleOf(tool).signal('rollback', { reason: 'enough' });
   });
+  await way('rollout-cancelled', {}, {}, async (tool) => {
+    await sleep(1000);
+    await handleOf(tool).cancel();
+  });
   if (isSaved('rollback-completed')) return;
   const input = { tool: 'rollout-healthy', by: 'ann', reason: 'a late one' };
   const workflowId = rollbackWorkflowId(input.tool);

@@ -5,6 +5,7 @@ import { retryDelayMs } from '../../src/domain/mirror.ts';
 import type { Outcome } from '../../src/domain/outcome-counts.ts';
 import { createBacklog } from '../../src/facade/backlog.ts';
 import type { DeleteDone, UploadDone } from '../../src/facade/facade.ts';
+import { createFollowers } from '../../src/facade/followers.ts';
 import { createMirrorer, type MirrorerOptions } from '../../src/facade/mirrorer.ts';
 import type { LegacyCopy } from '../../src/ledger/mirror-ledger.ts';
 
@@ -131,6 +132,90 @@ describe('After a deletion', () => {
   });
 });
 
+describe('While a large file is still being laid into Storage', () => {
+  /** Storage takes a file until it is let; `heard`: whether it was told to stop. */
+  function slowly() {
+    const [begun, let_] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const seen = { stopped: false };
+    const staging: MirrorerOptions['staging'] = {
+      async put(_, signal) {
+        signal.addEventListener('abort', () => {
+          seen.stopped = true;
+        });
+        begun.resolve();
+        await let_.promise;
+        laid.add('bucket/staging/slow');
+        return 'bucket/staging/slow';
+      },
+      remove: async (id) => void laid.delete(id),
+    };
+    return { staging, seen, begun: begun.promise, let: let_.resolve };
+  }
+
+  test('its deletion calls the mirror off: nothing is written after it, and nothing is left in Storage', async () => {
+    const slow = slowly();
+    const under = mirrorer({ staging: slow.staging });
+    const upload = under.afterwards(uploaded());
+    await slow.begun;
+    await under.afterwards(deleted());
+    slow.let();
+    await upload;
+    await under.close();
+    expect(asked).toMatchObject([{ start: true, target: { id: 'old-1' } }]);
+    expect([slow.seen.stopped, laid.size, outcomes.length, under.dropped]).toEqual([true, 0, 0, 0]);
+  });
+
+  test('the deletion of another file, or of the same id of another user, lets it be', async () => {
+    const slow = slowly();
+    const under = mirrorer({ staging: slow.staging });
+    const upload = under.afterwards(uploaded());
+    await slow.begun;
+    await under.afterwards(deleted({ id: 'old-2' }));
+    await under.afterwards(deleted({ context: { ...context, userId: 'bob' } }));
+    slow.let();
+    await upload;
+    await under.close();
+    expect(asked.map(({ target, file }) => [target.id, target.userId, file?.staged])).toEqual([
+      ['old-2', 'ann', undefined],
+      ['old-1', 'bob', undefined],
+      ['old-1', 'ann', true],
+    ]);
+  });
+
+  test('a stop drops its mirror, says so, counts it as a failure and leaves nothing in Storage', async () => {
+    const slow = slowly();
+    const under = mirrorer({ staging: slow.staging });
+    const upload = under.afterwards(uploaded());
+    await slow.begun;
+    const closed = under.close();
+    slow.let();
+    await Promise.all([closed, upload]);
+    expect([asked.length, laid.size, under.dropped]).toEqual([0, 0, 1]);
+    expect(outcomes).toMatchObject([{ code: 'mirror_dropped', step: 7 }]);
+    expect(troubles).toContainEqual(expect.objectContaining({ message: expect.stringContaining('stopped') }));
+  });
+});
+
+test('a stop waits for those that still look on, and no longer than it was told', async () => {
+  const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const followers = createFollowers(
+    () => first.promise,
+    () => second.promise,
+  );
+  const followed = followers.follow(uploaded());
+  await followers.settled(1);
+  let settled = false;
+  const waiting = followers.settled(60_000).then(() => {
+    settled = true;
+  });
+  first.resolve();
+  await new Promise(setImmediate);
+  expect(settled).toBe(false);
+  second.reject(away);
+  await expect(followed).rejects.toBe(away);
+  await waiting;
+});
+
 describe('While Temporal is away', () => {
   test('mirrors wait, in their order, and are started when it is back', async () => {
     temporal = away;
@@ -154,6 +239,9 @@ describe('While Temporal is away', () => {
     await vi.waitFor(() => expect([...laid]).toEqual(['bucket/staging/0']));
     await under.close();
     expect(under.dropped).toBe(2);
+    // What waited until the stop, too.
+    expect(laid.size).toBe(0);
+    expect(outcomes).toHaveLength(2);
   });
 });
 

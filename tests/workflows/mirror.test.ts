@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { ProviderUnavailableError } from '../../src/domain/errors.ts';
 import { STAGES, type Stage } from '../../src/domain/routing.ts';
@@ -90,6 +90,32 @@ describe('Where both sides write and legacy counts', () => {
     await expect.poll(() => mirrors(first.id), SOON).toEqual([]);
     expect(await mirrors(second.id)).toHaveLength(1);
     expect(await app.listed()).toEqual([second.id]);
+  });
+
+  test('the word of an upload that comes after the one of its deletion leaves nothing at unified', async () => {
+    const file = await app.upload();
+    await ended('legacy', file.id);
+    await app.facade.delete(file.id, app.caller);
+    await expect.poll(() => mirrors(file.id), SOON).toEqual([]);
+    await ended('legacy', file.id);
+    const text = `too late ${randomUUID()}`;
+    const source = { kind: 'path', path: cutover.put('late.txt', text), sizeBytes: text.length, modifiedMs: 0 } as const;
+    const late = {
+      name: 'late.txt',
+      sizeBytes: text.length,
+      mimeType: null,
+      purpose: 'storage',
+      source,
+      staged: false,
+      step: 1,
+      late: null,
+    };
+    await cutover.client.writeMirror(target('legacy', file.id), late);
+    const sha256 = createHash('sha256').update(text).digest('hex');
+    await expect.poll(() => cutover.stores.ledger.fileByHash(sha256), SOON).not.toBeNull();
+    await ended('legacy', file.id);
+    expect(await mirrors(file.id)).toEqual([]);
+    expect(await app.listed()).toEqual([]);
   });
 
   test('a failing unified side is repaired when it comes back; its failure counts once, and no caller hears of it', async () => {

@@ -209,6 +209,29 @@ describe('A rollout', () => {
     expect((await ramp.ended()).state.status).toBe('rolled_back');
   });
 
+  test('that a person cancels in Temporal is taken back, whatever it is doing, and ends as rolled back', async () => {
+    const [waiting, paused] = [await start(), await start()];
+    for (const ramp of [waiting, paused]) await expect.poll(ramp.share, { interval: 20 }).toBe(1);
+    await paused.handle.signal(pauseSignal, { reason: 'night' });
+    await expect.poll(async () => (await ledger.rollout(paused.tool))?.status, { interval: 20 }).toBe('paused');
+    for (const ramp of [waiting, paused]) {
+      await ramp.handle.cancel();
+      expect((await ramp.ended()).state).toMatchObject({ status: 'rolled_back', share: 0, pauses: [] });
+      expect(await ledger.rollout(ramp.tool)).toMatchObject({ status: 'rolled_back', share: 0 });
+      const last = (await ledger.events(ramp.tool, { after: null, limit: 100 })).at(-1);
+      expect(last).toMatchObject({ decision: 'rolled_back', decidedBy: 'a cancellation', shareBefore: 1, shareAfter: 0 });
+      expect((await ramp.handle.describe()).status.name).toBe('COMPLETED');
+    }
+  });
+
+  test('that is cancelled before its first decision is written leaves no share behind', async () => {
+    const ramp = await start();
+    await ramp.handle.cancel();
+    expect((await ramp.ended()).state.status).toBe('rolled_back');
+    expect(await ramp.decisions()).toEqual(['started', 'rolled_back']);
+    expect(await ramp.share()).toBe(0);
+  });
+
   test('is one at a time for a tool', async () => {
     const ramp = await start();
     await expect(
