@@ -1,4 +1,5 @@
 import { cancellationSignal } from '@temporalio/activity';
+import { hasCode } from '../src/domain/errors.ts';
 import { createOutcomeCounter, type Outcome } from '../src/domain/outcome-counts.ts';
 import type { Ledger } from '../src/ledger/ledger.ts';
 import type { MirrorLedger, UnifiedFile } from '../src/ledger/mirror-ledger.ts';
@@ -22,12 +23,19 @@ export function createMirrorActivities({ ledger, mirrors, rollouts, provider }: 
       return await mirrors.adoptLate(late);
     },
 
-    /** Gives up what unified holds for an upload that legacy answered and has deleted since. Idempotent. */
+    /** Gives up what unified holds for an upload that legacy answered and has deleted since: what is on hold goes after it. Idempotent. */
     async removeMirrors({ userId, id }: { userId: string | null; id: string }): Promise<void> {
       for (const { id: reference, fileId } of await mirrors.mirrorsOf(userId, id)) {
         const file = await ledger.file(fileId);
         const how = { reason: 'deleted by the application', purge: false, signal: cancellationSignal() };
-        if (file !== null) await deleteFile(file, [reference], how, { ledger, provider });
+        if (file === null) continue;
+        try {
+          await deleteFile(file, [reference], how, { ledger, provider });
+        } catch (error) {
+          if (!hasCode(error, 'legal_hold')) throw error;
+          // The hold keeps the object; the reference would keep it for ever after.
+          await ledger.deleteReference(reference);
+        }
       }
     },
 

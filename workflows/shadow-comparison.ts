@@ -1,7 +1,7 @@
 import { CancellationScope, isCancellation, proxyActivities, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import type { Activities, LegacyActivities } from '../activities/index.ts';
 import { type Comparison, compare, type Observation } from '../src/domain/comparison.ts';
-import { FileManagementError } from '../src/domain/errors.ts';
+import { FileManagementError, messageOf } from '../src/domain/errors.ts';
 import { candidateFirst, comparable, observedFile } from '../src/domain/shadow.ts';
 import { control, QUARANTINE, RECORD } from './activity-options.ts';
 import { type ShadowComparisonInput, STATUS, TOOL, type UploadInput } from './contract.ts';
@@ -66,6 +66,7 @@ async function controlAgain({ tool, operationId, source, file, candidateTimeoutM
   setCurrentDetails('the old path runs once more, to know what differs by chance');
   return await runControl({ tool, operationId, source, file }).catch((error: unknown) => {
     if (isCancellation(error)) throw error;
+    setCurrentDetails(`the old path could not run once more: ${messageOf(fromFailure(error))}`);
     return null;
   });
 }

@@ -27,7 +27,7 @@ export async function upload(input: UploadInput): Promise<UploadResult> {
   }
 }
 
-/** Also where the upload was cancelled. What cannot be removed now is left to reconciliation: the upload does not fail for it. */
+/** Also where the upload was cancelled. What cannot be removed now is left to `reconcile --fix`, which deletes it after 14 days: the upload does not fail for it. */
 export async function removeStaged({ source, settings }: UploadInput): Promise<void> {
   const { removeStaged: remove } = proxyActivities<Activities>(tidy(settings));
   await CancellationScope.nonCancellable(() => remove(source)).catch(() => undefined);

@@ -26,7 +26,8 @@ const HELP = `
 Six kinds of disagreement: lost (a row without its object), unknown (an object of Cutover's without a row), other_size and other_hash
 (not what the ledger says), purged (deleted, and still there), stranded (left by uploads that failed). Objects that are not
 Cutover's are counted and never touched. With --fix, lost rows are given up, so that the next upload sends their content again, and
-objects are moved to trash/<id>/… in their bucket; where ids are the vendor's they are left to retention. Nothing is deleted.
+objects are moved to trash/<id>/… in their bucket; where ids are the vendor's they are left to retention. Nothing is deleted but
+what was staged for an upload more than 14 days ago.
 Where more than 10 objects and more than 10 % of a provider's are unknown, they are left: the bucket may be another ledger's, or its
 address may be new. --fix-unknown moves them all the same.
 Exit code: 0 when ledger and providers agree (or do now), 1 when something is left.`;
@@ -115,6 +116,8 @@ function summary({ phase, reason, counts, startedAtMs, updatedAtMs, doubtful = [
   const row = (label: string, count: number, rest = ''): string =>
     `  ${label.padEnd(16)}${formatCount(count).padStart(9)}${rest === '' ? '' : `  ${rest}`}`;
   const maybe = (label: string, count: number, rest = ''): string[] => (count === 0 ? [] : [row(label, count, rest)]);
+  // A run that began before they were counted has none.
+  const { staged = 0, deleted = 0 } = counts;
   const unsettled = disagreementsOf(counts) - settledOf(counts);
   return [
     `Reconciliation ${id} ${phase}${reason === null ? '' : ` (${printable(reason)})`}: ${formatCount(counts.objects)} objects in ${formatDuration(Math.max(1, updatedAtMs - startedAtMs))}`,
@@ -128,6 +131,7 @@ function summary({ phase, reason, counts, startedAtMs, updatedAtMs, doubtful = [
     ...maybe('to be purged', counts.awaitingPurge, 'deleted: retention will come to them'),
     ...maybe('foreign', counts.foreign, "not Cutover's: not looked at"),
     ...maybe('aside', counts.aside, 'in the trash, or staged'),
+    ...maybe('left staged', staged, deleted > 0 ? `${formatCount(deleted)} deleted` : 'for more than 14 days: --fix deletes them'),
     ...maybe('given up', counts.invalidated, 'the next upload of the content sends it again'),
     ...maybe('moved', counts.moved, `to trash/${id}/ in their bucket`),
     ...maybe('to retention', counts.left_to_retention, 'purged by the sweep after its grace'),

@@ -19,8 +19,9 @@ const NONE = {
   ...{ objects: 0, agrees: 0, young: 0, awaitingPurge: 0, foreign: 0, aside: 0, hashed: 0 },
   ...{ lost: 0, unknown: 0, other_size: 0, other_hash: 0, purged: 0, stranded: 0 },
   ...{ invalidated: 0, moved: 0, left_to_retention: 0, left: 0, failed: 0 },
+  ...{ staged: 0, deleted: 0 },
 };
-/** `hashed`: objects whose hash the provider told, too. `aside`: in the trash or staged. */
+/** `hashed`: objects whose hash the provider told, too. `aside`: in the trash or staged. `staged`: of these, left over; `deleted`: and gone. */
 export type ReconcileCounts = Record<keyof typeof NONE, number>;
 
 export interface ReconcileState extends PagedRun {
@@ -99,6 +100,8 @@ export const KIND_WORDS: Readonly<Record<Disagreement, string>> = {
 /** What the Temporal UI shows while it runs, in Markdown. */
 export function describeReconcile(state: ReconcileState, providers: readonly string[]): string {
   const { counts, step, at } = state;
+  // A run that began before they were counted has none.
+  const { staged = 0, deleted = 0 } = counts;
   const where = { objects: `listing ${providers[at]}`, copies: `looking for lost copies at ${providers[at]}`, settling: 'settling' }[step];
   const found = DISAGREEMENTS.filter((kind) => counts[kind] > 0).map((kind) => `- ${counts[kind]} ${KIND_WORDS[kind]}`);
   return [
@@ -106,6 +109,7 @@ export function describeReconcile(state: ReconcileState, providers: readonly str
     ...(isThrough(state) ? [] : [where]),
     `${counts.objects} objects seen, ${counts.agrees} agree, ${disagreementsOf(counts)} disagreements`,
     ...found,
+    ...(staged === 0 ? [] : [`${staged} staged objects left over, ${deleted} deleted`]),
     ...(counts.moved + counts.invalidated + counts.left_to_retention + counts.left + counts.failed === 0
       ? []
       : [

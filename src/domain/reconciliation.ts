@@ -86,15 +86,26 @@ export function differenceOf(
 
 export const isDisagreement = (verdict: string): verdict is Disagreement => (DISAGREEMENTS as readonly string[]).includes(verdict);
 
-/** What was done about a finding. `moved`: into the trash of its bucket; `left`: not touched, and why. */
-export const ACTIONS = ['none', 'invalidated', 'moved', 'left_to_retention', 'left', 'failed'] as const;
+/** What was done about a finding. `moved`: into the trash of its bucket; `left`: not touched, and why; `deleted`: of what was staged alone. */
+export const ACTIONS = ['none', 'invalidated', 'moved', 'left_to_retention', 'left', 'failed', 'deleted'] as const;
 export type Action = (typeof ACTIONS)[number];
+
+/** Beside the disagreements: what is not Cutover's, and what Cutover has staged and never removed. */
+export const KINDS = [...DISAGREEMENTS, 'foreign', 'staged'] as const;
+export type Kind = (typeof KINDS)[number];
+
+/** No upload waits so long for what is staged for it. */
+const STAGED_FOR_MS = 14 * 86_400_000;
+
+/** Whether what was staged then is nobody's by now; not where its age is not known. */
+export const isLeftStaged = (createdAt: string | null, now: string): boolean =>
+  createdAt !== null && Date.parse(now) - Date.parse(createdAt) > STAGED_FOR_MS;
 
 /** One line of a reconciliation's report. */
 export interface ReconcileItem {
   provider: string;
   account: string;
-  kind: Disagreement | 'foreign';
+  kind: Kind;
   objectId: string;
   copyId: string | null;
   fileId: string | null;

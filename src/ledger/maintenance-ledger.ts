@@ -1,6 +1,6 @@
 import type { BackfillItem, BackfillOutcome } from '../domain/backfill-run.ts';
 import type { FileRecord } from '../domain/models.ts';
-import type { Action, CopyFacts, Disagreement, ReconcileItem } from '../domain/reconciliation.ts';
+import type { Action, CopyFacts, Kind, ReconcileItem } from '../domain/reconciliation.ts';
 import type { Page } from './ledger.ts';
 
 /** A provider, and the account there. */
@@ -51,7 +51,7 @@ export interface MaintenanceLedger {
   recordFindings(runId: string, items: readonly ReconcileItem[]): Promise<void>;
   /** In the order in which they were found. @param after a position @param unsettled only those about which nothing was done */
   findings(runId: string, page: { after: number | null; limit: number; unsettled?: boolean }): Promise<PlacedItem[]>;
-  countFindings(runId: string): Promise<{ kind: Disagreement | 'foreign'; action: Action; count: number }[]>;
+  countFindings(runId: string): Promise<{ kind: Kind; action: Action; count: number }[]>;
   settle(runId: string, position: number, action: Action, detail: string | null): Promise<void>;
   /** So that a lost copy is not handed out any more. */
   giveUpLost(runId: string, position: number): Promise<'invalidated' | 'changed'>;

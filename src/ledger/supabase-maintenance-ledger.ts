@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { BACKFILL_OUTCOMES, type BackfillItem } from '../domain/backfill-run.ts';
 import { UploadStatus } from '../domain/models.ts';
-import { ACTIONS, type CopyFacts, DISAGREEMENTS } from '../domain/reconciliation.ts';
+import { ACTIONS, type CopyFacts, KINDS } from '../domain/reconciliation.ts';
 import { createDataApi, type DataApiOptions } from './data-api.ts';
 import type { Condemned, MaintenanceLedger, Place, PlacedItem, RecordedHash } from './maintenance-ledger.ts';
 import { FileRow, row, storable } from './rows.ts';
 
 const Text = z.string().nullable();
 const Bytes = z.number().nullable();
-const Kind = z.enum([...DISAGREEMENTS, 'foreign']);
+const Kind = z.enum(KINDS);
 
 const Facts: z.ZodType<CopyFacts> = row(
   z.object({

@@ -64,11 +64,13 @@ export async function deleteFile(
 async function purgeCopies(file: FileRecord, signal: AbortSignal, { ledger, provider }: DeleteDependencies): Promise<number> {
   const owner = `purge:${randomUUID()}`;
   let purged = 0;
-  for (const { id } of await ledger.copies(file.id)) {
+  for (const { id, providerFileId } of await ledger.copies(file.id)) {
+    // What a failed upload may have left has to be looked for first: the sweep does that.
+    if (providerFileId === null) continue;
     const copy = await ledger.beginPurge(id, owner, PURGE_LEASE_SECONDS);
     if (copy === null) continue;
     try {
-      if (copy.providerFileId !== null) await holderOf(copy, provider(copy.provider)).delete(copy.providerFileId, signal);
+      await holderOf(copy, provider(copy.provider)).delete(copy.providerFileId ?? providerFileId, signal);
       await ledger.completePurge(id, owner);
       purged += 1;
     } catch (error) {

@@ -16,6 +16,8 @@ export interface ListedPage {
   objects: Listed[];
   /** In the trash, or staged: ours, and nobody's copy. */
   aside: number;
+  /** Of these what is staged. */
+  staged: StoredObject[];
   next: string | null;
 }
 
@@ -69,6 +71,7 @@ export async function listedPage(
   return {
     objects: options.hashes ? await withHashes(provider, objects, options.signal) : objects,
     aside: known.length - ours.length,
+    staged: known.filter(({ staged }) => staged).map(({ object }) => object),
     next,
   };
 }
@@ -89,18 +92,29 @@ async function* pagesOf(
   }
 }
 
-function keyOf(provider: Provider, { id, createdAt }: StoredObject): { keys: ObjectKeys; aside: boolean } {
+/** Where files are laid on their way to the workers: the same name in another storage is somebody else's. */
+const STAGING = 'supabase';
+
+interface Known {
+  keys: ObjectKeys;
+  aside: boolean;
+  staged: boolean;
+}
+
+function keyOf(provider: Provider, { id, createdAt }: StoredObject): Known {
   const meaning = meaningOfKey(id.slice(id.indexOf('/') + 1));
   const content = meaning.kind === 'content' && provider.idOf(meaning.sha256, meaning.namespace) === id ? meaning : null;
   return {
     keys: { id, sha256: content?.sha256 ?? null, namespace: content?.namespace ?? null, copyId: null, createdAt },
     aside: meaning.kind === 'aside',
+    staged: meaning.kind === 'aside' && meaning.staged && provider.name === STAGING,
   };
 }
 
-const markOf = ({ id, name, createdAt }: StoredObject): { keys: ObjectKeys; aside: boolean } => ({
+const markOf = ({ id, name, createdAt }: StoredObject): Known => ({
   keys: { id, sha256: null, namespace: null, copyId: markerIn(name), createdAt },
   aside: false,
+  staged: false,
 });
 
 /** Asks for hashes that the listing does not tell. The smallest object is asked for first: where even it has none, none has. */

@@ -1,7 +1,15 @@
 import { FileManagementError, FileNotFoundError, messageOf, UploadError } from '../domain/errors.ts';
 import { trashKey } from '../domain/object-key.ts';
 import type { ReconcileCounts, ReconcileOrder, ReconcilePage } from '../domain/reconcile-run.ts';
-import { type Action, type CopyFacts, differenceOf, isDisagreement, judgeObject, type ReconcileItem } from '../domain/reconciliation.ts';
+import {
+  type Action,
+  type CopyFacts,
+  differenceOf,
+  isDisagreement,
+  isLeftStaged,
+  judgeObject,
+  type ReconcileItem,
+} from '../domain/reconciliation.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { MaintenanceLedger, PlacedItem } from '../ledger/maintenance-ledger.ts';
 import { namesByContent, type Provider } from '../providers/provider.ts';
@@ -34,7 +42,7 @@ export function createReconciler({ ledger, maintenance, provider }: ReconcileDep
     async compareObjects(name: string, after: string | null, order: ReconcileOrder, signal: AbortSignal): Promise<ReconcilePage> {
       const from = provider(name);
       const { graceSeconds, hashes } = order;
-      const { objects, aside, next } = await listedPage(from, after, maintenance, { graceSeconds, hashes, signal });
+      const { objects, aside, staged, next } = await listedPage(from, after, maintenance, { graceSeconds, hashes, signal });
       const counts: Partial<ReconcileCounts> = { aside, objects: objects.length };
       const add = (what: keyof ReconcileCounts) => {
         counts[what] = (counts[what] ?? 0) + 1;
@@ -45,6 +53,13 @@ export function createReconciler({ ledger, maintenance, provider }: ReconcileDep
         if (listed.sha256 !== null) add('hashed');
         add(verdict === 'awaiting_purge' ? 'awaitingPurge' : verdict);
         if (isDisagreement(verdict) || (verdict === 'foreign' && order.foreign)) items.push(itemOf(from, verdict, listed, copy));
+      }
+      const now = staged.length === 0 ? null : await maintenance.time();
+      for (const object of staged) {
+        if (now === null || !isLeftStaged(object.createdAt, now)) continue;
+        add('staged');
+        const found = { objectId: object.id, foundBytes: object.sizeBytes, objectCreatedAt: object.createdAt };
+        items.push({ ...lineOf(from, 'staged', null), ...found });
       }
       await maintenance.recordFindings(order.runId, items);
       return { counts, next };
@@ -70,7 +85,8 @@ export function createReconciler({ ledger, maintenance, provider }: ReconcileDep
 
     /**
      * Settles a page of what was found. A lost copy is given up, so that the next upload sends it again. What disagrees is moved into
-     * the trash of its bucket, or (where ids are the vendor's) left to retention. Nothing is deleted that is not somewhere else.
+     * the trash of its bucket, or (where ids are the vendor's) left to retention. Nothing is deleted that is not somewhere else, but
+     * for what was staged for uploads that are long over.
      */
     async settle(
       after: number | null,
@@ -99,6 +115,7 @@ export function createReconciler({ ledger, maintenance, provider }: ReconcileDep
     const { copy } = to;
     if (to.account !== item.account)
       return { action: 'left', detail: `it is in the account ${item.account}, and this worker has ${to.account}` };
+    if (item.kind === 'staged') return await unstaged(to, item, signal);
     if (item.kind === 'unknown' && item.objectCreatedAt === null) return { action: 'left', detail: 'its age is not known' };
     if ((item.kind === 'other_size' || item.kind === 'other_hash') && (await agreesNow(to, item, signal)))
       return { action: 'left', detail: 'it is what the ledger says, now that it was asked for by its id' };
@@ -126,6 +143,17 @@ export function createReconciler({ ledger, maintenance, provider }: ReconcileDep
       if (!signal.aborted && error instanceof FileManagementError && error.retryable) throw error;
       await maintenance.release(condemned.copyId, owner);
       signal.throwIfAborted();
+      return { action: 'failed', detail: messageOf(error) };
+    }
+  }
+
+  /** Each was staged under a name of its own: nothing else was ever there. */
+  async function unstaged(at: Provider, { objectId }: PlacedItem, signal: AbortSignal): Promise<{ action: Action; detail: string | null }> {
+    try {
+      await at.delete(objectId, signal);
+      return { action: 'deleted', detail: null };
+    } catch (error) {
+      if (signal.aborted || !(error instanceof FileManagementError) || error.retryable) throw error;
       return { action: 'failed', detail: messageOf(error) };
     }
   }

@@ -233,6 +233,21 @@ describe.each(['Supabase Lite', 'PostgREST'])('The steps of a reconciliation (%s
     expect((await again(ledger, uploadAgain(whole.content))).outcome).toBe('completed');
   });
 
+  test('delete what was staged more than 14 days ago, where Cutover stages alone, and nothing else that lies there', async () => {
+    const staged = (days: number | null, name: string = randomUUID()) => {
+      const createdAt = days === null ? null : new Date(Date.now() - days * 86_400_000).toISOString();
+      place.objects.set(`memory/staging/${name}`, { bytes: Buffer.from('staged'), mimeType: 'text/plain', createdAt: createdAt as string });
+      return `memory/staging/${name}`;
+    };
+    const [left, ...others] = [staged(15), staged(13), staged(null), staged(15, 'photo.jpg')];
+    expect(await find()).toEqual([]);
+    const store: Provider = { ...place, name: 'supabase' };
+    expect(await find(store)).toMatchObject([{ kind: 'staged', objectId: left, foundBytes: 6, action: 'none' }]);
+    expect((await settle(store)).map(({ action }) => action)).toEqual(['deleted']);
+    expect([...place.objects.keys()]).toEqual(others);
+    expect(await maintenance.countFindings(order.runId)).toEqual([{ kind: 'staged', action: 'deleted', count: 1 }]);
+  });
+
   test('take an object that serves two purposes from both', async () => {
     const damaged = await plant.other_size();
     const owner = randomUUID();

@@ -48,3 +48,23 @@ test('What is in another bucket of the same storage is purged there', async () =
   expect(await deleteFile(file, 'all', purging, { ledger, provider: at('project/c', false) })).toMatchObject({ purged: 1 });
   expect(deleted).toEqual(['b/object']);
 });
+
+test('What a failed upload may have left is not called purged before somebody has looked for it: that is the sweep’s', async () => {
+  const file = await storedAt('project/b');
+  const request = claimRequest({ provider: 'place', account: 'project/b', purpose: 'batch' });
+  const content = { sha256: file.sha256 ?? '', sizeBytes: file.sizeBytes ?? 0, mimeType: file.mimeType ?? '' };
+  const failed = await ledger.claim({ ...request, content });
+  await ledger.fail(failed.copyId, request.owner, 'timeout');
+  const [whole, left] = await ledger.copies(file.id);
+  expect(left).toMatchObject({ id: failed.copyId, providerFileId: null });
+  const begun: string[] = [];
+  const watched: Ledger = {
+    ...ledger,
+    beginPurge: (id, ...rest) => {
+      begun.push(id);
+      return ledger.beginPurge(id, ...rest);
+    },
+  };
+  expect(await deleteFile(file, 'all', purging, { ledger: watched, provider: at('project/b', false) })).toMatchObject({ purged: 1 });
+  expect(begun).toEqual([whole?.id]);
+});

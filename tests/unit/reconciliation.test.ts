@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { meaningOfKey, objectKey } from '../../src/domain/object-key.ts';
 import { isDoubtful, isThrough, startReconcile, withReconcilePage } from '../../src/domain/reconcile-run.ts';
-import { type CopyFacts, isDisagreement, judgeObject, type ListedObject } from '../../src/domain/reconciliation.ts';
+import { type CopyFacts, isDisagreement, isLeftStaged, judgeObject, type ListedObject } from '../../src/domain/reconciliation.ts';
 
 const SHA = 'a'.repeat(64);
 const ID = `bucket/${objectKey(SHA, 'live')}`;
@@ -101,6 +101,23 @@ describe('a key', () => {
     ['', 'foreign'],
   ])('%s is %s', (key, kind) => {
     expect(meaningOfKey(key).kind).toBe(kind);
+  });
+
+  test.each([
+    ['staging/0b0e7c1a-1111-4222-8333-0123456789ab', true],
+    ['staging/0b0e7c1a-1111-4222-8333-0123456789ab.pdf', false],
+    ['staging/photos/1.jpg', false],
+    ['trash/staging/0b0e7c1a-1111-4222-8333-0123456789ab', false],
+  ])('%s is what Cutover has staged: %s', (key, staged) => {
+    expect(meaningOfKey(key)).toEqual({ kind: 'aside', staged });
+  });
+
+  test.each([
+    ['2026-01-15T00:00:01Z', true],
+    ['2026-01-15T00:00:00Z', false],
+  ])('what was staged at new year is left over at %s: %s', (now, left) => {
+    expect(isLeftStaged('2026-01-01T00:00:00Z', now)).toBe(left);
+    expect(isLeftStaged(null, now)).toBe(false);
   });
 
   test('of a content leads back to it', () => {

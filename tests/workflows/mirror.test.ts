@@ -118,6 +118,21 @@ describe('Where both sides write and legacy counts', () => {
     expect(await app.listed()).toEqual([]);
   });
 
+  test('a deletion gives up the mirror of a file on legal hold, whose object stays until it is released', async () => {
+    const file = await app.upload(randomUUID());
+    await ended('legacy', file.id);
+    const [mirror] = await mirrors(file.id);
+    const { ledger, retention } = cutover.stores;
+    const fileId = mirror?.fileId ?? '';
+    await retention.holdFile(fileId, true, { reason: 'a case', by: 'ann' });
+    expect(await app.facade.delete(file.id, app.caller)).toBe(true);
+    await expect.poll(() => mirrors(file.id), SOON).toEqual([]);
+    await ended('legacy', file.id);
+    expect(await ledger.copies(fileId)).toMatchObject([{ status: 'completed', legalHold: true, deletedAt: null }]);
+    await retention.holdFile(fileId, false, { reason: null, by: 'ann' });
+    expect(await ledger.references(fileId)).toEqual([]);
+  });
+
   test('a failing unified side is repaired when it comes back; its failure counts once, and no caller hears of it', async () => {
     storageDown();
     const file = await app.upload();
