@@ -145,8 +145,10 @@ export function createFacade(options: FacadeOptions) {
         over({ stored: null, error, servedBy: 'legacy', fallback: false, late: null });
       throw error;
     } finally {
-      if (following === undefined) await done();
-      else void following.finally(done);
+      if (done !== null) {
+        if (following === undefined) await done();
+        else void following.finally(done);
+      }
     }
   }
 

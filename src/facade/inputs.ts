@@ -20,8 +20,8 @@ export type FacadeInput =
 
 export interface PreparedFile {
   file: UploadFile;
-  /** Removes what was spooled. */
-  done(): Promise<void>;
+  /** Removes what was spooled; null: nothing was. */
+  done: (() => Promise<void>) | null;
 }
 
 export interface PrepareOptions {
@@ -49,7 +49,7 @@ export async function prepare(input: FacadeInput, options: PrepareOptions): Prom
   return await spooled(input.stream, named, options);
 }
 
-const kept = (file: UploadFile): PreparedFile => ({ file, done: async () => undefined });
+const kept = (file: UploadFile): PreparedFile => ({ file, done: null });
 
 async function fromPath(path: string, { name = basename(path), mimeType }: { name?: string; mimeType?: string }): Promise<PreparedFile> {
   const found = await stat(path).catch((error: unknown) => {

@@ -24,6 +24,14 @@ export interface ShadowerOptions {
   random?: () => number;
 }
 
+interface InForce {
+  setting: unknown;
+  stage: string;
+  settings: ShadowSettings;
+  /** When an operator started it. */
+  beganAt: string | null;
+}
+
 /** Comparisons that one process prepares at once: what is sampled beyond that is let go. */
 const AT_ONCE = 8;
 
@@ -34,6 +42,19 @@ const AT_ONCE = 8;
 export function createShadower(options: ShadowerOptions): (done: Done) => Promise<void> {
   const { legacy, state, shadow, defaults, staging, providerOf, start, onSampled, random = Math.random } = options;
   let preparing = 0;
+  const known = new Map<string, InForce>();
+
+  /** Worked out once for each answer of the ledger, not for each upload. */
+  function inForce(tool: string): InForce {
+    const setting = state.setting(shadowKey(tool));
+    const { stage } = state.routing(tool);
+    const before = known.get(tool);
+    if (before !== undefined && before.setting === setting && before.stage === stage) return before;
+    const overrides = overridesOf(setting);
+    const now = { setting, stage, settings: shadowInForce(defaults, overrides, stage), beganAt: overrides.startedAt ?? null };
+    known.set(tool, now);
+    return now;
+  }
 
   /** What the control stored, where workers can read it; where it failed, what the caller handed over. */
   async function whereWorkersRead({ stored, context, file }: UploadDone): Promise<Staged> {
@@ -82,14 +103,13 @@ export function createShadower(options: ShadowerOptions): (done: Done) => Promis
   return async (done) => {
     if (done.operation !== 'upload' || !done.route.compares || done.servedBy !== 'legacy' || done.fallback) return;
     const { tool } = done.context;
-    const overrides = overridesOf(state.setting(shadowKey(tool)));
-    const settings = shadowInForce(defaults, overrides, state.routing(tool).stage);
+    const { settings, beganAt } = inForce(tool);
     if (!settings.enabled || random() >= settings.sampleRate) return;
     if (preparing >= AT_ONCE) return onSampled?.(tool, 'busy');
     preparing += 1;
     try {
       await laterThanTheCaller();
-      await compare({ ...done, context: { ...done.context, signal: new AbortController().signal } }, settings, overrides.startedAt ?? null);
+      await compare({ ...done, context: { ...done.context, signal: new AbortController().signal } }, settings, beganAt);
     } finally {
       preparing -= 1;
     }
