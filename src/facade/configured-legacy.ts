@@ -1,16 +1,13 @@
 import type { Config } from '../config/index.ts';
+import { callTimeouts } from '../providers/call-timeouts.ts';
 import type { FileService } from './file-service.ts';
 import { createLegacyHttp } from './legacy-http.ts';
 import { createLegacySupabase } from './legacy-supabase.ts';
 
 /** The old upload path of the configuration (LEGACY_URL or LEGACY_BUCKET); null where it names none. */
-export function configuredLegacy({
-  legacy,
-  supabase,
-  operations,
-  files,
-}: Pick<Config, 'legacy' | 'supabase' | 'operations' | 'files'>): FileService | null {
-  const timeouts = { callMs: operations.toolMs, idleMs: files.idleTimeoutMs, minBytesPerSecond: files.minBytesPerSecond };
+export function configuredLegacy(config: Pick<Config, 'legacy' | 'supabase' | 'operations' | 'files'>): FileService | null {
+  const { legacy, supabase } = config;
+  const timeouts = callTimeouts(config);
   if (legacy.url !== null) return createLegacyHttp({ url: legacy.url, token: legacy.token, timeouts });
   if (legacy.bucket === null || supabase.url === null || supabase.secretKey === null) return null;
   return createLegacySupabase({ url: supabase.url, secretKey: supabase.secretKey, bucket: legacy.bucket, timeouts, seenByWorkers: true });

@@ -4,6 +4,7 @@ import type { Config } from '../config/index.ts';
 import type { Tracing } from '../domain/tracing.ts';
 import { createFileManager } from '../manager/file-manager.ts';
 import { connectStores, type ProviderObserver, type Stores } from '../manager/stores.ts';
+import { callTimeouts } from '../providers/call-timeouts.ts';
 import { createStagingStore, type StagingStore } from '../providers/supabase-staging.ts';
 import { createCounterparts } from './counterparts.ts';
 import { createFacade, type Facade, type Operation } from './facade.ts';
@@ -68,7 +69,8 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
     });
     return client;
   };
-  const storage = storageStaging(stagingStore(config, stores));
+  const staging = stagingStore(config, stores);
+  const storage = storageStaging(staging);
   const manager = createFileManager({
     ...stores,
     uploads,
@@ -79,7 +81,7 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
   const state = watchState({ ledger: stores.rollouts, defaults: migration, ...trouble });
   const outcomes = recordOutcomes({ ledger: stores.rollouts, onDropped: () => observer?.outcomesDropped(), ...trouble });
   const mirrorer = createMirrorer({
-    ...{ client: uploads, mirrors: stores.mirrors, legacy, staging: stagingStore(config, stores), providerOf, outcomes, ...trouble },
+    ...{ client: uploads, mirrors: stores.mirrors, legacy, staging, providerOf, outcomes, ...trouble },
   });
   const shadower = createShadower({
     ...{ legacy, state, shadow: stores.shadow, defaults: migration.shadow, staging: storage, providerOf },
@@ -133,10 +135,11 @@ export function patienceOf({ operations, files }: Pick<Config, 'operations' | 'f
 }
 
 /** The storage beside the ledger. @throws ProviderUnavailableError where no Supabase is known, as `connectStores` does */
-export function stagingStore({ supabase, operations, files }: Config, { provider }: Pick<Stores, 'provider'>): StagingStore {
+export function stagingStore(config: Config, { provider }: Pick<Stores, 'provider'>): StagingStore {
+  const { supabase } = config;
   return createStagingStore({
     ...{ url: supabase.url ?? '', secretKey: supabase.secretKey ?? '', bucket: supabase.bucket },
-    timeouts: { callMs: operations.toolMs, idleMs: files.idleTimeoutMs, minBytesPerSecond: files.minBytesPerSecond },
+    timeouts: callTimeouts(config),
     ensureBucket: (signal) => provider('supabase').check(signal),
   });
 }

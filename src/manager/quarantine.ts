@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { FileManagementError, UploadError } from '../domain/errors.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { ShadowCopy, ShadowLedger } from '../ledger/shadow-ledger.ts';
-import { namesByContent, type Provider } from '../providers/provider.ts';
+import type { Provider } from '../providers/provider.ts';
+import { leftBehind } from './left-behind.ts';
 
 export interface QuarantineDependencies {
   shadow: Pick<ShadowLedger, 'shadowCopies' | 'deleteShadowCopy'>;
@@ -39,18 +40,11 @@ async function purge(shadowCopy: ShadowCopy, signal: AbortSignal, { ledger, prov
   if (copy === null) return;
   try {
     const at = provider(shadowCopy.provider);
-    const objectId = copy.providerFileId ?? (await leftBy(shadowCopy, at, signal));
+    const objectId = copy.providerFileId ?? (await leftBehind({ ...shadowCopy, marker: id }, at, signal));
     if (objectId !== null) await at.delete(objectId, signal);
     await ledger.completePurge(id, owner);
   } catch (error) {
     await ledger.failPurge(id, owner, error instanceof FileManagementError ? error.code : 'unknown');
     throw error;
   }
-}
-
-/** The object of an upload that broke off before it was on record; null where there is none. */
-async function leftBy({ id, sha256, sizeBytes, purpose }: ShadowCopy, at: Provider, signal: AbortSignal): Promise<string | null> {
-  // A storage's id follows from the content: also a half-written object goes.
-  if (namesByContent(at)) return at.idOf(sha256, 'shadow');
-  return (await at.find({ marker: id, sha256, sizeBytes, namespace: 'shadow', purpose }, signal))?.id ?? null;
 }

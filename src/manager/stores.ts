@@ -13,6 +13,7 @@ import { createSupabaseMirrorLedger } from '../ledger/supabase-mirror-ledger.ts'
 import { createSupabaseRetentionLedger } from '../ledger/supabase-retention-ledger.ts';
 import { createSupabaseRolloutLedger } from '../ledger/supabase-rollout-ledger.ts';
 import { createSupabaseShadowLedger } from '../ledger/supabase-shadow-ledger.ts';
+import { callTimeouts } from '../providers/call-timeouts.ts';
 import { type GuardedProvider, guarded } from '../providers/guard.ts';
 import type { Circuit } from '../providers/guard-circuit.ts';
 import { createRegistry, type ProviderRegistry } from '../providers/registry.ts';
@@ -56,7 +57,7 @@ export function connectStores(
   config: VendorConfig & { legacy?: { bucket: string | null } },
   { warn = () => undefined, reports = false, observer, tracing }: StoresOptions = {},
 ): Stores {
-  const { supabase, files, operations, providers } = config;
+  const { supabase, operations, providers } = config;
   const { url, secretKey } = supabase;
   if (url === null || secretKey === null)
     throw new ProviderUnavailableError(
@@ -67,7 +68,7 @@ export function connectStores(
   const ledger = createSupabaseLedger(dataApi);
   const guards = new Map<string, GuardedProvider>();
   const common = {
-    timeouts: { callMs: operations.toolMs, idleMs: files.idleTimeoutMs, minBytesPerSecond: files.minBytesPerSecond },
+    timeouts: callTimeouts(config),
     maxRetryAttempts: operations.maxRetryAttempts,
   };
   const made = makeVendors(config, (name) => ({

@@ -13,6 +13,7 @@ import type { BegunPurge, DuePurge, PurgeResult, RetentionLedger } from '../ledg
 import type { GuardedProvider } from '../providers/guard.ts';
 import type { Provider } from '../providers/provider.ts';
 import { reaches } from './holder.ts';
+import { leftBehind } from './left-behind.ts';
 
 /** What a sweep does at the providers: counts what their accounts hold, and deletes objects. */
 export interface SweepDependencies {
@@ -159,7 +160,7 @@ async function purge(copy: BegunPurge, provider: Provider, retention: RetentionL
   try {
     // The object of a copy without an id is looked for in its own account: in another bucket its key may be that of a live copy.
     if (copy.providerFileId === null && copy.account !== provider.account) return { copyId, outcome: 'skipped', code: 'other_account' };
-    const id = copy.providerFileId ?? (await leftBehind(copy, provider, retention, signal));
+    const id = copy.providerFileId ?? (await leftBy(copy, provider, retention, signal));
     if (id !== null) await provider.delete(id, signal);
     return { copyId, outcome: 'done', code: null };
   } catch (error) {
@@ -168,18 +169,16 @@ async function purge(copy: BegunPurge, provider: Provider, retention: RetentionL
   }
 }
 
-/** What a failed upload may have left: its answer was lost, so that nobody knows the object's id. */
-async function leftBehind(
+/** Under an older address of the same bucket a copy may stand on what is not this one's. */
+async function leftBy(
   { copyId, sha256, sizeBytes, namespace, purpose }: BegunPurge,
   provider: Provider,
   retention: RetentionLedger,
   signal: AbortSignal,
 ): Promise<string | null> {
   if (sha256 === null || sizeBytes === null) return null;
-  const known = provider.idOf(sha256, namespace);
-  // Under an older address of the same bucket a copy may stand on what is not this one's.
-  if (known !== null) return (await retention.standsOn(copyId, known)) ? null : known;
-  return (await provider.find({ marker: copyId, sha256, sizeBytes, namespace, purpose }, signal))?.id ?? null;
+  const identity = { marker: copyId, sha256, sizeBytes, namespace, purpose };
+  return await leftBehind(identity, provider, signal, (id) => retention.standsOn(copyId, id));
 }
 
 async function atOnce<T>(limit: number, items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
