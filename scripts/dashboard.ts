@@ -134,6 +134,12 @@ const ROWS: readonly { title: string; panels: readonly Panel[] }[] = [
         ),
       ),
       timeseries(
+        'Samples',
+        'short',
+        'Uploads of the last hour that were picked for a comparison: started, or why not. See `cutover shadow status`.',
+        query(`sum by (tool, outcome) (increase(cutover_shadow_samples_total{${TOOL}}[1h]))`, '{{tool}} {{outcome}}'),
+      ),
+      timeseries(
         'Fields that differ',
         'short',
         'In how many comparisons of the last hour each field differs.',

@@ -29,6 +29,21 @@ export function opinionLine({ test, says, why, value, limit }: Opinion): string 
   return `${words(test).padEnd(12)}  ${words(says).padEnd(9)}  ${printable(why)}${figures}`;
 }
 
+/** Holds in a row of one step are one row, with what held it last: what a step still waits for changes often, and `--json` has each. */
+export function historyRows(events: readonly RolloutEvent[]): string[][] {
+  const shown: { event: RolloutEvent; holds: number }[] = [];
+  for (const event of events) {
+    const before = shown.at(-1);
+    if (before !== undefined && [before.event, event].every(isHold) && before.event.step === event.step) {
+      before.holds += 1;
+      before.event = { ...event, at: before.event.at };
+    } else shown.push({ event, holds: 1 });
+  }
+  return shown.map(({ event, holds }) => eventRow(holds === 1 ? event : { ...event, reason: `${event.reason} (the last of ${holds})` }));
+}
+
+const isHold = ({ decision }: RolloutEvent): boolean => decision === 'held';
+
 /** When, what, by whom, from where to where, why. */
 export function eventRow({ at, decision, decidedBy, shareBefore, shareAfter, step, reason }: RolloutEvent): string[] {
   const change = shareBefore === shareAfter ? `${shareAfter ?? '–'} %` : `${shareBefore ?? '–'} → ${shareAfter ?? '–'} %`;

@@ -12,7 +12,7 @@ import type { CommandContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { registerFiles } from './rollout-files.ts';
 import { collectShares, duration, type RuleOptions, ruleOptions, rulesOf, shares } from './rollout-options.ts';
-import { eventRow, opinionLine, progressLines, rolloutLine } from './rollout-output.ts';
+import { eventRow, historyRows, opinionLine, progressLines, rolloutLine } from './rollout-output.ts';
 import { registerRehome, runRehome } from './rollout-rehome.ts';
 import { registerStage } from './rollout-stage.ts';
 import { inForce } from './shadow.ts';
@@ -181,12 +181,12 @@ export function registerRollout(program: Command, context: CommandContext, exit:
   registerRehome(rollout, context, exit);
 
   about('history', 'every decision about a tool, with who and why').action(async (tool: string, { json }: { json?: boolean }) => {
-    const rows: string[][] = [];
+    const events: RolloutEvent[] = [];
     for await (const event of eventsOf(await ledger(), tool)) {
       if (json === true) await output.json(event);
-      else rows.push(eventRow(event));
+      else events.push(event);
     }
-    if (json !== true) await output.table(['AT', 'DECISION', 'BY', 'SHARE', 'STEP', 'REASON'], rows);
+    if (json !== true) await output.table(['AT', 'DECISION', 'BY', 'SHARE', 'STEP', 'REASON'], historyRows(events));
   });
 
   const again = about('rejudge', 'what would have become of the last rollout under other rules, from the recorded evidence').option(

@@ -13,7 +13,7 @@ import { createFollowers } from './followers.ts';
 import { createMirrorer } from './mirrorer.ts';
 import { createOpenFeatureProvider } from './openfeature.ts';
 import { recordOutcomes } from './outcome-recorder.ts';
-import { createShadower } from './shadower.ts';
+import { createShadower, type SampleOutcome } from './shadower.ts';
 import { folderStaging, storageStaging } from './staging.ts';
 import { watchState } from './state-watcher.ts';
 import { createUnified, knownTo, type UnifiedOptions } from './unified.ts';
@@ -43,6 +43,7 @@ export interface ConnectOptions {
 export interface FacadeObserver extends ProviderObserver {
   operation(operation: Operation): void;
   outcomesDropped(): void;
+  sampled(tool: string, outcome: SampleOutcome): void;
   deleted(provider: string, reason: 'requested'): void;
 }
 
@@ -86,6 +87,7 @@ export async function connectFacade(config: Config, options: ConnectOptions): Pr
   const shadower = createShadower({
     ...{ legacy, state, shadow: stores.shadow, defaults: migration.shadow, staging: storage, providerOf },
     start: async (comparison) => (await uploads()).startShadowComparison(comparison),
+    onSampled: (tool, outcome) => observer?.sampled(tool, outcome),
   });
   const followers = createFollowers(shadower, mirrorer.afterwards);
   await state.ready();

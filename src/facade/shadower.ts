@@ -3,11 +3,17 @@ import type { NewShadowComparison } from '../client/shadow-client.ts';
 import type { Observation } from '../domain/comparison.ts';
 import { FileManagementError, hasCode } from '../domain/errors.ts';
 import { observedFile, overridesOf, rulesOf, type ShadowSettings, shadowInForce, shadowKey } from '../domain/shadow.ts';
-import type { ShadowLedger } from '../ledger/shadow-ledger.ts';
+import type { Sampled, ShadowLedger } from '../ledger/shadow-ledger.ts';
 import type { Done, UploadDone } from './facade.ts';
 import type { FileService, UploadFile } from './file-service.ts';
 import type { Staged, Staging } from './staging.ts';
 import type { StateWatcher } from './state-watcher.ts';
+
+/**
+ * What came of an operation that was picked: `started`; not compared because of the rate (`rate`), the open breaker (`open`), the end of
+ * shadowing (`over`), what this process has in hand already (`busy`), or because it could not be handed over (`failed`).
+ */
+export type SampleOutcome = 'started' | Exclude<Sampled, 'taken'> | 'busy' | 'failed';
 
 export interface ShadowerOptions {
   legacy: Pick<FileService, 'download' | 'locate'>;
@@ -19,8 +25,8 @@ export interface ShadowerOptions {
   staging: Staging;
   providerOf: (tool: string) => string;
   start(comparison: NewShadowComparison): Promise<void>;
-  /** What came of an operation that might have been compared. */
-  onSampled?: (tool: string, outcome: 'started' | 'rate' | 'open' | 'over' | 'busy') => void;
+  /** Told of each operation that was picked for the sample. */
+  onSampled?: (tool: string, outcome: SampleOutcome) => void;
   random?: () => number;
 }
 
@@ -40,7 +46,7 @@ const AT_ONCE = 8;
  * settings and a random number, and everything else begins when the caller has its answer.
  */
 export function createShadower(options: ShadowerOptions): (done: Done) => Promise<void> {
-  const { legacy, state, shadow, defaults, staging, providerOf, start, onSampled, random = Math.random } = options;
+  const { legacy, state, shadow, defaults, staging, providerOf, start, onSampled = () => undefined, random = Math.random } = options;
   let preparing = 0;
   const known = new Map<string, InForce>();
 
@@ -68,13 +74,13 @@ export function createShadower(options: ShadowerOptions): (done: Done) => Promis
     return await staging.stage({ ...input, sizeBytes }, AbortSignal.timeout(defaults.candidateTimeoutMs));
   }
 
-  async function compare(upload: UploadDone, settings: ShadowSettings, beganAt: string | null): Promise<void> {
+  async function compare(upload: UploadDone, settings: ShadowSettings, beganAt: string | null): Promise<SampleOutcome> {
     const { context, step, file, stored, error, ms } = upload;
     const { tool, operationId, purpose } = context;
     const sampled = await shadow.takeSample({
       ...{ tool, step, beganAt, maxPerMinute: settings.maxSamplesPerMinute, durationSeconds: settings.durationMs / 1000 },
     });
-    if (sampled !== 'taken') return onSampled?.(tool, sampled);
+    if (sampled !== 'taken') return sampled;
     const control: Observation =
       stored === null
         ? { ok: false, code: error instanceof FileManagementError ? error.code : 'unknown', ms }
@@ -97,7 +103,7 @@ export function createShadower(options: ShadowerOptions): (done: Done) => Promis
       // An application may use an operation's id for more than one file: the first is the sample.
       if (!hasCode(error, 'already_started')) throw error;
     });
-    onSampled?.(tool, 'started');
+    return 'started';
   }
 
   return async (done) => {
@@ -105,13 +111,15 @@ export function createShadower(options: ShadowerOptions): (done: Done) => Promis
     const { tool } = done.context;
     const { settings, beganAt } = inForce(tool);
     if (!settings.enabled || random() >= settings.sampleRate) return;
-    if (preparing >= AT_ONCE) return onSampled?.(tool, 'busy');
+    if (preparing >= AT_ONCE) return onSampled(tool, 'busy');
     preparing += 1;
+    let outcome: SampleOutcome = 'failed';
     try {
       await laterThanTheCaller();
-      await compare({ ...done, context: { ...done.context, signal: new AbortController().signal } }, settings, beganAt);
+      outcome = await compare({ ...done, context: { ...done.context, signal: new AbortController().signal } }, settings, beganAt);
     } finally {
       preparing -= 1;
+      onSampled(tool, outcome);
     }
   };
 }

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen, isBrokenCircuitError } from 'cockatiel';
 import { DownloadError, FileNotFoundError, hasCode, ProviderUnavailableError, UploadError } from '../domain/errors.ts';
 import { FileId, type FileRecord } from '../domain/models.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { FileManager } from '../manager/file-manager.ts';
-import { unlessAborted } from '../manager/uploader.ts';
+import { unlessAborted, within } from '../manager/waiting.ts';
 import type { CallContext, FileService, StoredFile, UploadFile } from './file-service.ts';
 import type { Staging } from './staging.ts';
 import { type Late, StillRunningError } from './still-running.ts';
@@ -73,14 +72,15 @@ export function createUnified({ manager, ledger, providerOf, staging, patience }
       .finally(() => (handedOver ? undefined : staged.remove().catch(() => undefined)));
     const late: Late = { idempotencyKey, file: upload.catch(() => null) };
     const waited = <T>(ms: number, work: Promise<T>) =>
-      within(ms, work, signal, () => new StillRunningError(`The upload ${operationId} was not done in time`, late)).catch(
-        (error: unknown) => {
-          if (signal.aborted) waiting.abort(signal.reason);
-          // Temporal may have it all the same.
-          if (hasCode(error, 'temporal_unreachable')) throw new StillRunningError(error.message, late, error);
-          throw isUnreadable(error) ? unreadable(file, error) : error;
-        },
-      );
+      unlessAborted(
+        within(ms, work, () => new StillRunningError(`The upload ${operationId} was not done in time`, late)),
+        signal,
+      ).catch((error: unknown) => {
+        if (signal.aborted) waiting.abort(signal.reason);
+        // Temporal may have it all the same.
+        if (hasCode(error, 'temporal_unreachable')) throw new StillRunningError(error.message, late, error);
+        throw isUnreadable(error) ? unreadable(file, error) : error;
+      });
     await waited(patience.startMs, Promise.race([taken.promise, upload]));
     return () => waited(patience.doneMs(file.sizeBytes), upload);
   }
@@ -170,15 +170,3 @@ const unreadable = ({ name }: UploadFile, cause: Error) =>
     `The workers could not read what was laid there for them of ${JSON.stringify(name)}: ${cause.message}. Leave the staging folder out, or let them see it`,
     { code: 'source_unreadable', retryable: true, cause },
   );
-
-/** The work; what `over` makes when its time has passed; or the signal's reason. */
-async function within<T>(ms: number, work: Promise<T>, signal: AbortSignal, over: () => Error): Promise<T> {
-  const timer = new AbortController();
-  const passed = sleep(ms, undefined, { signal: timer.signal, ref: false }).then(() => Promise.reject(over()));
-  passed.catch(() => undefined);
-  try {
-    return await unlessAborted(Promise.race([work, passed]), signal);
-  } finally {
-    timer.abort();
-  }
-}

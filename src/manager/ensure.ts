@@ -6,7 +6,7 @@ import type { UploadOrder } from '../domain/upload-order.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Provider, StoredObject } from '../providers/provider.ts';
 import { isThere, readableCopies } from './originals.ts';
-import { unlessAborted } from './uploader.ts';
+import { unlessAborted } from './waiting.ts';
 
 /** `there`: the id that was given out before still works. `uploaded_again`: its object had expired, was gone or damaged. */
 export interface Ensured {

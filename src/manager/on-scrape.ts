@@ -1,4 +1,5 @@
 import { messageOf } from '../domain/errors.ts';
+import { within } from './waiting.ts';
 
 /** Where figures of the ledger are shown: the metrics of a process. */
 export interface Scraped {
@@ -27,17 +28,10 @@ export function showOnScrape<T>(metrics: Scraped, { what, read, show, hide }: Sh
     if (performance.now() - readMs < FRESH_MS) return;
     readMs = performance.now();
     try {
-      show(await within(LEDGER_MS, read()));
+      show(await within(LEDGER_MS, read(), () => new Error(`the ledger did not answer within ${LEDGER_MS} ms`)));
     } catch (error) {
       hide?.();
       warn(`${what} cannot be read for the metrics: ${messageOf(error)}`);
     }
-  });
-}
-
-function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`the ledger did not answer within ${ms} ms`)), ms);
-    work.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

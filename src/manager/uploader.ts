@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { FileOperationResult, FileSource, NewReference, Verification } from '../domain/models.ts';
 import type { UploadOrder } from '../domain/upload-order.ts';
+import { unlessAborted } from './waiting.ts';
 
 /** An upload that is under way, wherever it runs. */
 export interface StartedUpload {
@@ -60,14 +61,3 @@ export async function uploadDurably(source: FileSource, options: UploadOptions, 
 
 /** A hash, because workflow ids are stored in plain text. */
 const keyOf = (...parts: unknown[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
-
-/** The work, or the signal's reason as soon as that comes. */
-export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  work.catch(() => undefined);
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(signal.reason);
-    if (signal.aborted) return stop();
-    signal.addEventListener('abort', stop, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
-}

@@ -74,6 +74,12 @@ export function createMigrationMetrics(registry: Registry) {
     buckets: RAMP_BUCKETS,
     registers,
   });
+  const samples = new Counter({
+    name: 'cutover_shadow_samples_total',
+    help: 'Uploads picked for a shadow comparison, by what came of it: started, or why not (rate, open, over, busy, failed)',
+    labelNames: ['tool', 'outcome'],
+    registers,
+  });
   const comparisons = new Counter({
     name: 'cutover_shadow_comparisons_total',
     help: 'Shadow comparisons by their result',
@@ -120,6 +126,8 @@ export function createMigrationMetrics(registry: Registry) {
         }
       }
     },
+    /** @param outcome a few words of ours */
+    sampled: (tool: string, outcome: string): void => samples.inc({ tool: toolOf(tool), outcome }),
     /** @param result such as `match`, `mismatch`, `candidate_failed`: a few words of ours, no message */
     compared({ tool, result, fields }: { tool: string; result: string; fields: readonly string[] }): void {
       comparisons.inc({ tool: toolOf(tool), result });

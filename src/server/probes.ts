@@ -2,6 +2,7 @@ import type { Client, Connection } from '@temporalio/client';
 import { connectTemporal } from '../client/connect.ts';
 import type { Config } from '../config/index.ts';
 import { connectStores } from '../manager/stores.ts';
+import { within } from '../manager/waiting.ts';
 
 /** Whether what the facade stands on answers. */
 export interface Probes {
@@ -46,19 +47,13 @@ function remembered(ask: () => Promise<unknown>): () => Promise<boolean> {
   let known: { answers: Promise<boolean>; atMs: number } | null = null;
   return () => {
     const now = performance.now();
-    if (known === null || now - known.atMs > KNOWN_FOR_MS) known = { answers: inTime(ask()), atMs: now };
+    if (known === null || now - known.atMs > KNOWN_FOR_MS) known = { answers: answers(ask()), atMs: now };
     return known.answers;
   };
 }
 
-function inTime(work: Promise<unknown>): Promise<boolean> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(false), WITHIN_MS);
-    work
-      .then(
-        () => resolve(true),
-        () => resolve(false),
-      )
-      .finally(() => clearTimeout(timer));
-  });
-}
+const answers = (work: Promise<unknown>): Promise<boolean> =>
+  within(WITHIN_MS, work, () => new Error('no answer in time')).then(
+    () => true,
+    () => false,
+  );

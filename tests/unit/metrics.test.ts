@@ -23,6 +23,7 @@ function countAll(userLabel: UserLabel = 'bucket') {
   ]);
   metrics.operation({ tool: 'kimi', arm: 'unified', outcome: 'success' });
   metrics.outcomesDropped();
+  metrics.sampled('kimi', 'rate');
   metrics.rolloutDecided({ tool: 'kimi', decision: 'started', seconds: null });
   metrics.rolloutDecided({ tool: 'kimi', decision: 'rolled_back', seconds: 86_400 });
   metrics.rollouts([{ tool: 'kimi', share: 10, evidence: [{ test: 'wald', value: -1.5, limit: 5.2 }] }]);
@@ -54,6 +55,7 @@ describe('The metrics', () => {
     expect(sum('cutover_rollout_evidence_limit', { tool: 'kimi', test: 'wald' })).toBe(5.2);
     expect(sum('cutover_rollout_decisions_total', { tool: 'kimi', decision: 'started' })).toBe(1);
     expect(sum('cutover_rollout_duration_seconds_sum', { tool: 'kimi', decision: 'rolled_back' })).toBe(86_400);
+    expect(sum('cutover_shadow_samples_total', { tool: 'kimi', outcome: 'rate' })).toBe(1);
     expect(sum('cutover_shadow_comparisons_total', { tool: 'kimi', result: 'mismatch' })).toBe(1);
     expect(sum('cutover_shadow_mismatches_total', { tool: 'kimi' })).toBe(2);
     expect(sum('cutover_sweep_files_total', { reason: 'expired', result: 'marked' })).toBe(3);

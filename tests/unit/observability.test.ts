@@ -34,6 +34,7 @@ const OURS = [
   'cutover_rollout_share',
   'cutover_rollout_evidence',
   'cutover_rollout_decisions_total',
+  'cutover_shadow_samples_total',
   'cutover_shadow_comparisons_total',
   'cutover_shadow_mismatches_total',
   'cutover_sweep_files_total',

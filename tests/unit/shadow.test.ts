@@ -164,7 +164,7 @@ describe('Shadowing in a facade', () => {
     await shadower({ defaults: { ...SETTINGS, sampleRate: 0.05 } })(await done());
     expect(started).toHaveLength(0);
     await shadower({ defaults: { ...SETTINGS, sampleRate: 0.06 } })(await done());
-    expect(started).toHaveLength(1);
+    expect([started.length, outcomes]).toEqual([1, ['started']]);
   });
   test('follows what operators set while it runs', async () => {
     let setting: unknown = { enabled: false };
@@ -195,6 +195,6 @@ describe('Shadowing in a facade', () => {
       throw new Error('away');
     };
     await expect(shadower({ start })(await done())).rejects.toThrow('away');
-    expect(removed).toBe(1);
+    expect([removed, outcomes]).toEqual([1, ['failed']]);
   });
 });
