@@ -242,6 +242,42 @@ describe('The endpoint of a worker', { timeout: 60_000 }, () => {
   });
 });
 
+describe('Shadow comparisons', { timeout: 60_000 }, () => {
+  test('are counted by the application that samples and by the worker that compares', async () => {
+    const tool = 'counted';
+    const switches = { CUTOVER_TOOLS: tool, ENABLE_COUNTED_MIGRATION: 'true', ENABLE_SHADOW_MODE: 'true' };
+    const rules = { SHADOW_MODE_SAMPLE_RATE: '1', SHADOW_MODE_INCLUDE_TIMING: 'false' };
+    const metrics = createMetrics({ userLabel: 'bucket' });
+    const honest = createMemoryFileService('legacy');
+    const { facade, close } = await connectFacade(loadConfig({ env: { ...env, ...switches, ...rules }, cwd: folder.path }), {
+      legacy: {
+        ...honest,
+        async upload(file, context) {
+          const stored = await honest.upload(file, context);
+          return file.name === 'renamed.txt' ? { ...stored, name: 'other.txt' } : stored;
+        },
+      },
+      observer: metrics,
+    });
+    const before = await shown();
+    for (const name of ['same.txt', 'renamed.txt']) await facade.upload({ bytes: randomBytes(20), name }, { tool, userId: 'ann' });
+    const samples = async () => readExposition(await metrics.text());
+    await expect
+      .poll(async () => (await samples()).sum('cutover_shadow_samples_total', { tool, outcome: 'started' }), { timeout: 20_000 })
+      .toBe(2);
+    await expect.poll(async () => (await shown()).sum('cutover_shadow_comparisons_total', { tool }), { timeout: 20_000 }).toBe(2);
+    const { sum } = await shown();
+    expect(before.sum('cutover_shadow_comparisons_total', { tool })).toBe(0);
+    expect(sum('cutover_shadow_comparisons_total', { tool, result: 'match' })).toBe(1);
+    expect(sum('cutover_shadow_comparisons_total', { tool, result: 'mismatch' })).toBe(1);
+    expect([sum('cutover_shadow_mismatches_total', { tool, field: 'name' }), sum('cutover_shadow_mismatches_total', { tool })]).toEqual([
+      1, 1,
+    ]);
+    expect((await samples()).sum('cutover_shadow_samples_total')).toBe(2);
+    await close();
+  });
+});
+
 describe('A worker whose port is taken', { timeout: 60_000 }, () => {
   test('ends with a message that names the variable, and the exit code for wrong settings', async () => {
     const port = new URL(base).port;

@@ -6,7 +6,9 @@ import type { SweepItem } from '../../src/ledger/retention-ledger.ts';
 import { connectStores, type Stores } from '../../src/manager/stores.ts';
 import type { Stack } from '../../src/stack/stack.ts';
 import { type Ran, startCommand } from '../support/command.ts';
+import { readExposition } from '../support/exposition.ts';
 import { fillLedger } from '../support/filled-ledger.ts';
+import { freePort } from '../support/free-port.ts';
 import { cleanEnv, scratchFolder, startOwnStack } from '../support/stack.ts';
 
 /** `cutover retention`, `restore` and `hold` as an operator uses them, over a stack of its own with a worker process. */
@@ -15,8 +17,10 @@ const scratch = scratchFolder('sweep');
 let stack: Stack;
 let sql: Sql;
 let stores: Stores;
+let metricsPort: number;
 beforeAll(async () => {
-  stack = await startOwnStack(scratch.path, {}, { workers: 1 });
+  metricsPort = await freePort();
+  stack = await startOwnStack(scratch.path, { CUTOVER_METRICS_PORT: String(metricsPort) }, { workers: 1 });
   sql = postgres(stack.postgresUrl ?? '', { max: 2, onnotice() {} });
   stores = connectStores(loadConfig({ cwd: scratch.path, env: cleanEnv(scratch.path) }));
   await stores.provider('supabase').check(AbortSignal.timeout(30_000));
@@ -39,6 +43,7 @@ const documents = <T>(text: string): T[] =>
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as T);
+const metrics = async () => readExposition(await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text());
 const worker = () => stack.processes().find(({ name }) => name === 'worker-1')?.pid ?? 0;
 
 describe('cutover retention', { timeout: 120_000 }, () => {
@@ -66,10 +71,16 @@ describe('cutover retention', { timeout: 120_000 }, () => {
     const planned = documents<SweepItem>((await cutover('retention', 'run', '--dry-run', '--json')).stdout).slice(0, -1);
     const real = await cutover('retention', 'run');
     expect([real.code, real.stdout]).toEqual([0, 'expired: 4 copies marked as deleted (3.9 KiB), 3 copies purged (2.9 KiB)\n']);
+    const counted = await metrics();
+    expect(counted.sum('cutover_sweep_files_total', { reason: 'expired', result: 'marked' })).toBe(4);
+    expect(counted.sum('cutover_sweep_files_total', { reason: 'expired', result: 'purged' })).toBe(3);
     const [run] = await stores.retention.sweeps(1);
     const done = await stores.retention.sweepItems(run?.id ?? '', { after: null, limit: 100 });
     const what = (items: SweepItem[]) => items.map(({ action, reason, copyId }) => `${action} ${reason} ${copyId}`).sort();
     expect(what(planned)).toEqual(what(done));
+    await expect
+      .poll(async () => (await metrics()).sum('cutover_sweep_last_success_timestamp_seconds'), { timeout: 20_000, interval: 500 })
+      .toBe(Date.parse(run?.endedAt ?? '') / 1000);
     const again = await cutover('retention', 'run', '--json');
     expect(JSON.parse(again.stdout)).toMatchObject({ status: 'completed', totals: [], dryRun: false });
     const { stdout } = await cutover('retention', 'status');
