@@ -34,6 +34,7 @@ export {
 } from './manager/file-manager.ts';
 export type { ProviderStatus } from './manager/provider-status.ts';
 export type { GivenInline, UploadedToBest } from './manager/smart-handler.ts';
+export { type MoveRequest, moveStage, readStage, type StageReport, stageDependencies, stageRules } from './manager/stages.ts';
 export { connectStores, type Stores } from './manager/stores.ts';
 export type { Followed, StartedUpload, UploadOptions, Uploads } from './manager/uploader.ts';
 export { createMetrics, type Metrics } from './observability/metrics.ts';

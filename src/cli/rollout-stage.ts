@@ -1,11 +1,10 @@
 import { userInfo } from 'node:os';
 import { type Command, Option } from 'commander';
-import { settingsOfTool } from '../config/index.ts';
 import { ValidationError } from '../domain/errors.ts';
 import { formatDuration } from '../domain/format.ts';
 import { STAGES, type Stage } from '../domain/routing.ts';
-import { type StageRules, words } from '../domain/stages.ts';
-import { moveStage, readStage, type StageDependencies, type StageReport } from '../manager/stages.ts';
+import { words } from '../domain/stages.ts';
+import { moveStage, readStage, type StageReport, stageDependencies, stageRules } from '../manager/stages.ts';
 import type { CommandContext } from './context.ts';
 import { UsageError } from './errors.ts';
 import { duration, rate } from './rollout-options.ts';
@@ -38,8 +37,10 @@ export function registerStage(rollout: Command, context: CommandContext): void {
     .option('--reason <text>', 'why, for the audit')
     .option('--json', 'print one JSON document')
     .action(async (tool: string, to: Stage | undefined, options: StageOptions) => {
-      const deps = await dependencies(context, tool);
-      const rules = rulesOf(context, options);
+      const config = context.config();
+      const { quietFor: quietForMs, mismatchTolerance } = options;
+      const rules = stageRules(config, { quietForMs, mismatchTolerance });
+      const deps = stageDependencies(config, tool, await context.services().stores(), await context.services().client(), context.now);
       if (to === undefined) {
         if (options.force === true) throw new UsageError('--force moves a tool: say to which stage');
         return await show(context, await readStage(tool, rules, deps), options);
@@ -59,33 +60,6 @@ function stageNamed(text: string): Stage {
   throw new ValidationError(`There is no stage ${JSON.stringify(text)}; there are, in this order: ${STAGES.join(', ')}`, {
     code: 'unknown_stage',
   });
-}
-
-/** @throws ValidationError `unknown_tool` */
-async function dependencies(context: CommandContext, tool: string): Promise<StageDependencies> {
-  const { migration } = context.config();
-  const own = settingsOfTool(migration, tool);
-  const { rollouts, mirrors, ledger } = await context.services().stores();
-  return {
-    ...{ rollouts, mirrors, ledger, now: context.now },
-    workflows: await context.services().client(),
-    configured: {
-      share: own.share,
-      switchesOff: [...(migration.enabled ? [] : ['ENABLE_UNIFIED_MANAGER']), ...(own.enabled ? [] : [own.switch])],
-    },
-  };
-}
-
-function rulesOf({ config }: CommandContext, { quietFor, mismatchTolerance }: StageOptions): StageRules {
-  const { rollouts, migration } = config();
-  return {
-    minSamples: rollouts.minSamples,
-    threshold: rollouts.errorThreshold,
-    minComparisons: migration.shadow.minSamples,
-    shadowThreshold: migration.shadow.errorThreshold,
-    mismatchTolerance,
-    quietForMs: quietFor,
-  };
 }
 
 async function show({ output, now }: CommandContext, report: StageReport, { json }: StageOptions): Promise<void> {

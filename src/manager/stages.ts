@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { type Config, settingsOfTool } from '../config/index.ts';
 import { ValidationError } from '../domain/errors.ts';
 import type { Stage } from '../domain/routing.ts';
 import { decideMove, missingEvidence, type SeenInStage, type StageRules, shareIn, stageAfter, words } from '../domain/stages.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { MirrorLedger } from '../ledger/mirror-ledger.ts';
 import type { RolloutEvent, RolloutLedger, RolloutRecord } from '../ledger/rollout-ledger.ts';
+import type { Stores } from './stores.ts';
 
 export interface StageDependencies {
   rollouts: RolloutLedger;
@@ -17,6 +19,34 @@ export interface StageDependencies {
   /** Of the configuration, where nothing was decided yet. */
   configured: { share: number; switchesOff: readonly string[] };
   now(): number;
+}
+
+/** What a tool's stage is read from and moved in. @throws ValidationError `unknown_tool` */
+export function stageDependencies(
+  { migration }: Pick<Config, 'migration'>,
+  tool: string,
+  { rollouts, mirrors, ledger }: Pick<Stores, 'rollouts' | 'mirrors' | 'ledger'>,
+  workflows: StageDependencies['workflows'],
+  now: () => number = Date.now,
+): StageDependencies {
+  const own = settingsOfTool(migration, tool);
+  const switchesOff = [...(migration.enabled ? [] : ['ENABLE_UNIFIED_MANAGER']), ...(own.enabled ? [] : [own.switch])];
+  return { rollouts, mirrors, ledger, workflows, configured: { share: own.share, switchesOff }, now };
+}
+
+/** What the configuration asks of a stage before the next one. */
+export function stageRules(
+  { rollouts, migration }: Pick<Config, 'rollouts' | 'migration'>,
+  { quietForMs = DAY_MS, mismatchTolerance = 0 }: Partial<Pick<StageRules, 'quietForMs' | 'mismatchTolerance'>> = {},
+): StageRules {
+  return {
+    minSamples: rollouts.minSamples,
+    threshold: rollouts.errorThreshold,
+    minComparisons: migration.shadow.minSamples,
+    shadowThreshold: migration.shadow.errorThreshold,
+    mismatchTolerance,
+    quietForMs,
+  };
 }
 
 export interface StageReport extends SeenInStage {
@@ -38,6 +68,7 @@ export interface MoveRequest {
   reason: string | null;
 }
 
+const DAY_MS = 86_400_000;
 const EVENTS = 10_000;
 /** So many that are missing are counted; more make no difference. */
 const MISSING = 1_000;
