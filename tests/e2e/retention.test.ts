@@ -108,8 +108,8 @@ describe('cutover retention', { timeout: 120_000 }, () => {
     const running = startCommand(['retention', 'run'], { cwd: scratch.path, env: cleanEnv(scratch.path) });
     await expect
       .poll(async () => (await cutover('retention', 'status')).stdout, { timeout: 60_000, interval: 100 })
-      .toMatch(/Running now: retention-sweep-/);
-    expect((await cutover('retention', 'stop', '--reason', 'enough')).stderr).toMatch(/Asked to stop: retention-sweep-/);
+      .toMatch(/Running now: retention-sweep:/);
+    expect((await cutover('retention', 'stop', '--reason', 'enough')).stderr).toMatch(/Asked to stop: retention-sweep:/);
     const { code, stderr } = await running.ended;
     expect([code, stderr]).toEqual([1, expect.stringContaining('It was stopped: enough.')]);
     expect((await cutover('retention', 'stop')).stderr).toBe('No sweep runs.\n');
