@@ -38,7 +38,7 @@ export function describeEnding({ provider, ending, firstEndsInMs, ended }: Endin
     );
   if (ended > 0)
     notes.push(
-      `${countOf(ended, 'copy', 'copies')} ${whose} ${ended === 1 ? 'was dropped by' : 'were dropped by'} ${provider}: no such id is handed out any more; ` +
+      `${countOf(ended, 'copy', 'copies')} ${whose} ${ended === 1 ? 'was' : 'were'} dropped by ${provider}: no such id is handed out any more; ` +
         'what is needed is made again by `npx cutover ensure`',
     );
   return notes;
