@@ -154,7 +154,7 @@ const ROWS: readonly { title: string; panels: readonly Panel[] }[] = [
         ...timeseries(
           'Quota used',
           'percentunit',
-          'Used share of each documented limit. The alert comes at 80 %.',
+          'Used share of each documented limit; of age, how much of its time the oldest copy has behind it. The alert comes at 80 % of files or bytes.',
           query(`max by (provider, kind) (cutover_provider_quota_ratio{${PROVIDER}})`, '{{provider}} {{kind}}'),
         ),
         type: 'bargauge',
@@ -179,12 +179,15 @@ const ROWS: readonly { title: string; panels: readonly Panel[] }[] = [
     panels: [
       {
         ...stat(
-          'Since the last sweep',
-          's',
-          'Since a retention sweep last came to its end. The alert comes after 49 hours.',
-          query('time() - max(max_over_time(cutover_sweep_last_success_timestamp_seconds[30d]))', 'last sweep'),
+          'Intervals since the last sweep',
+          'short',
+          'Since a retention sweep last came to its end, in intervals (RETENTION_INTERVAL_HOURS, a day by default). The alert comes an hour after 2.',
+          query(
+            '(time() - max(max_over_time(cutover_sweep_last_success_timestamp_seconds[30d]))) / (max(cutover_sweep_interval_seconds) or max(last_over_time(cutover_sweep_interval_seconds[30d])) or vector(86400))',
+            'last sweep',
+          ),
         ),
-        more: { fieldConfig: { defaults: steps(25 * 3600, 49 * 3600) } },
+        more: { fieldConfig: { defaults: { decimals: 1, ...steps(1.1, 2) } } },
       },
       timeseries(
         'Files swept',

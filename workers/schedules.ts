@@ -12,7 +12,7 @@ import { connectTemporal } from '../src/client/connect.ts';
 import { sweepInput } from '../src/client/retention-client.ts';
 import type { Config } from '../src/config/index.ts';
 import { messageOf } from '../src/domain/errors.ts';
-import { RETENTION_SWEEP } from '../workflows/contract.ts';
+import { RETENTION_SWEEP, sweepId } from '../workflows/contract.ts';
 
 /** A night that was missed is caught up within this, in ms: older ones are covered by the sweep that comes then anyway. */
 const CATCH_UP_MS = 2 * 86_400_000;
@@ -24,12 +24,12 @@ type Wanted = ReturnType<typeof wantedSchedule>;
 /** One sweep each interval, one at a time. */
 function wantedSchedule({ temporal, retention }: Pick<Config, 'temporal' | 'retention'>) {
   return {
-    scheduleId: RETENTION_SWEEP,
+    scheduleId: sweepId(temporal.taskQueue),
     spec: { intervals: [{ every: retention.intervalMs }] },
     action: {
       type: 'startWorkflow',
       workflowType: RETENTION_SWEEP,
-      workflowId: RETENTION_SWEEP,
+      workflowId: sweepId(temporal.taskQueue),
       taskQueue: temporal.taskQueue,
       args: [sweepInput({ retention })],
     },
@@ -54,7 +54,7 @@ export async function keepSweepSchedule(
       if (!(error instanceof ScheduleAlreadyRunning)) throw error;
     }
     try {
-      const handle = client.schedule.getHandle(RETENTION_SWEEP);
+      const handle = client.schedule.getHandle(wanted.scheduleId);
       // Not written where nothing differs: a pause that comes at the same moment would be lost.
       if (isAsWanted(await handle.describe(), wanted)) return 'unchanged';
       await handle.update(({ state: { paused, note } }) => ({ ...wanted, state: { paused, ...(note === undefined ? {} : { note }) } }));
@@ -90,13 +90,14 @@ function isAsWanted({ spec, action, policies, state }: ScheduleDescription, want
 /** For a worker that starts: without the right to manage schedules it works all the same, and a person is told. */
 export async function keepSchedules(config: Config, log: Logger): Promise<void> {
   const client = await connectTemporal(config.temporal);
+  const schedule = sweepId(config.temporal.taskQueue);
   try {
     const done = await keepSweepSchedule(client, config);
-    if (done !== 'unchanged') log.info({ schedule: RETENTION_SWEEP }, `the schedule was ${done}`);
+    if (done !== 'unchanged') log.info({ schedule }, `the schedule was ${done}`);
   } catch (error) {
     log.warn(
-      { schedule: RETENTION_SWEEP, error: messageOf(error) },
-      `the schedule ${RETENTION_SWEEP} cannot be kept from here, so nothing is swept by itself unless it is there already: give this worker's credentials the right to manage schedules`,
+      { schedule, error: messageOf(error) },
+      `the schedule ${schedule} cannot be kept from here, so nothing is swept by itself unless it is there already: give this worker's credentials the right to manage schedules`,
     );
   } finally {
     await client.connection.close();

@@ -10,6 +10,7 @@ import { messageOf } from '../src/domain/errors.ts';
 import { NO_TRACING, type Tracing } from '../src/domain/tracing.ts';
 import { configuredLegacy } from '../src/facade/configured-legacy.ts';
 import { createHashCache } from '../src/manager/hash-cache.ts';
+import { showAges } from '../src/manager/show-ages.ts';
 import { showRollouts } from '../src/manager/show-rollouts.ts';
 import { showSweeps } from '../src/manager/show-sweeps.ts';
 import { connectStores } from '../src/manager/stores.ts';
@@ -59,7 +60,8 @@ export async function createWorker(config: Config, log: Logger, watching: Partia
   });
   metrics.expectProviders(providers.all().map(({ name }) => name));
   showRollouts(metrics, rollouts, (message) => log.warn(message));
-  showSweeps(metrics, retention, (message) => log.warn(message));
+  showSweeps(metrics, retention, config.retention.intervalMs, (message) => log.warn(message));
+  showAges(metrics, retention, providers.all(), (message) => log.warn(message));
   const client: Client = await connectTemporal(config.temporal);
   await registerSearchAttributes(client, config, log);
   const connection = await NativeConnection.connect(await connectionOptions(config.temporal));

@@ -242,9 +242,14 @@ export interface SweepInput {
   progress?: SweepProgress;
 }
 
-/** The name of the workflow, and the id of its schedule. Temporal adds the time to the ids of what a schedule starts. */
+/** The name of the workflow. */
 export const RETENTION_SWEEP = 'retention-sweep';
-export const DRY_SWEEP_WORKFLOW_ID = 'retention-sweep-dry-run';
+/**
+ * Id of the schedule, and of a sweep that is started without it; Temporal adds the time to the ids of what a schedule starts. Each task
+ * queue has its own, so that applications in one namespace do not undo each other's schedule.
+ */
+export const sweepId = (taskQueue: string) => `${RETENTION_SWEEP}:${taskQueue}`;
+export const drySweepId = (taskQueue: string) => `${RETENTION_SWEEP}-dry-run:${taskQueue}`;
 
 export const stopSignal = defineSignal<[SignalReason?]>('stop');
 export const sweepStatusQuery = defineQuery<SweepProgress>('status');

@@ -184,4 +184,6 @@ async function showStatus(context: CommandContext, { limit, json }: { limit: num
     );
   if (runs.length === 0) output.message('No sweep has run yet.');
   else await output.table(RUN_HEADER, runs.map(runRow));
+  const last = runs.find(({ dryRun, endedAt }) => !dryRun && endedAt !== null);
+  for (const note of last?.notes ?? []) output.warning(`the last sweep: ${printable(note)}`);
 }

@@ -2,11 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, ScheduleNotFoundError, ScheduleOverlapPolicy, WorkflowNotFoundError } from '@temporalio/client';
 import { WorkflowIdConflictPolicy } from '@temporalio/common';
 import {
-  DRY_SWEEP_WORKFLOW_ID,
+  drySweepId,
   RETENTION_SWEEP,
   type SignalReason,
   type SweepInput,
   stopSignal,
+  sweepId,
   sweepStatusQuery,
 } from '../../workflows/contract.ts';
 import type { Config } from '../config/index.ts';
@@ -63,7 +64,8 @@ const STARTS_WITHIN_MS = 15_000;
 /** Starts sweeps, and reads and steers their schedule. */
 export function createRetentionClient(client: Client, config: Pick<Config, 'temporal' | 'retention'>, asked: Asked) {
   const { taskQueue } = config.temporal;
-  const schedule = () => client.schedule.getHandle(RETENTION_SWEEP);
+  const id = sweepId(taskQueue);
+  const schedule = () => client.schedule.getHandle(id);
   const ask = <T>(run: () => Promise<T>): Promise<T> => asked('retention sweep', run);
 
   async function start(workflowId: string, sweep: NewSweep): Promise<StartedSweep> {
@@ -111,8 +113,8 @@ export function createRetentionClient(client: Client, config: Pick<Config, 'temp
       if (!(error instanceof ScheduleNotFoundError)) throw error;
     }
     try {
-      const { status } = await client.workflow.getHandle(RETENTION_SWEEP).describe();
-      return status.name === 'RUNNING' ? [RETENTION_SWEEP] : [];
+      const { status } = await client.workflow.getHandle(id).describe();
+      return status.name === 'RUNNING' ? [id] : [];
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return [];
       throw error;
@@ -125,7 +127,7 @@ export function createRetentionClient(client: Client, config: Pick<Config, 'temp
       } catch (error) {
         if (!(error instanceof ScheduleNotFoundError)) throw error;
         throw new FileNotFoundError(
-          `There is no schedule ${RETENTION_SWEEP} in the namespace ${config.temporal.namespace}: a worker makes it when it starts (npx cutover worker)`,
+          `There is no schedule ${id} in the namespace ${config.temporal.namespace}: a worker makes it when it starts (npx cutover worker)`,
           { code: 'schedule_not_found', cause: error },
         );
       }
@@ -135,11 +137,11 @@ export function createRetentionClient(client: Client, config: Pick<Config, 'temp
     /** A sweep now; the one that is under way where there is one. A dry run changes nothing and can run beside it. */
     async startSweep(sweep: NewSweep = {}): Promise<StartedSweep> {
       return await ask(async () => {
-        if (sweep.dryRun === true) return await start(DRY_SWEEP_WORKFLOW_ID, sweep);
+        if (sweep.dryRun === true) return await start(drySweepId(taskQueue), sweep);
         const [underWay] = await running();
         if (underWay !== undefined) return { workflowId: underWay, joined: true };
         const started = sweep.includeReview === true ? null : await trigger();
-        return started ?? (await start(RETENTION_SWEEP, sweep));
+        return started ?? (await start(id, sweep));
       });
     },
     /** Also of one that has ended. Needs a worker. */
@@ -154,7 +156,7 @@ export function createRetentionClient(client: Client, config: Pick<Config, 'temp
     async stopSweeps(why: SignalReason): Promise<string[]> {
       return await ask(async () => {
         const ids = await running();
-        for (const id of ids) await client.workflow.getHandle(id).signal(stopSignal, why);
+        for (const one of ids) await client.workflow.getHandle(one).signal(stopSignal, why);
         return ids;
       });
     },

@@ -23,11 +23,11 @@ export function retentionSchema() {
       default: 7,
     }),
     RETENTION_QUOTA_START: setting(float({ min: 0.01, max: 1 }), {
-      about: "Share of an account's limit from which on a sweep makes room: the oldest files that nobody keeps go",
+      about: "Share of an account's limit (files, bytes, age of a copy) from which on a sweep makes room: the oldest that nobody keeps go",
       default: 0.9,
     }),
     RETENTION_QUOTA_TARGET: setting(float({ min: 0, max: 1 }), {
-      about: 'Share of that limit down to which it makes room',
+      about: 'Share of a limit on files or bytes down to which it makes room',
       default: 0.8,
     }),
     RETENTION_QUOTA_MIN_AGE_DAYS: setting(days(0), {
@@ -42,6 +42,7 @@ export function retentionSchema() {
         code: 'custom',
         path: ['RETENTION_QUOTA_TARGET'],
         message: `must be below RETENTION_QUOTA_START (${v.RETENTION_QUOTA_START}), or a sweep would make no room`,
+        params: { with: ['RETENTION_QUOTA_START'] },
       });
     return {
       retentionDays: v.RETENTION_DAYS,

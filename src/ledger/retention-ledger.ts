@@ -1,3 +1,4 @@
+import type { EndingCopies } from '../domain/copy-age.ts';
 import type { SweepAction, SweepCount, SweepOutcome, SweepReason, SweepRules } from '../domain/retention.ts';
 
 /** A sweep as it is on record. */
@@ -107,6 +108,11 @@ export interface RetentionLedger {
   sweepExpired(runId: string, after: string | null, limit: number): Promise<MarkedPage>;
   /** Looks at the next `limit` copies that are not complete, or a comparison's. */
   sweepOrphaned(runId: string, after: string | null, limit: number): Promise<MarkedPage>;
+  /**
+   * Looks at the next `limit` copies that their provider drops, what ends first in front. Marks those that have this share of their life
+   * there behind them, or all of it, and that nobody keeps or has just read; `kept`: the others of these.
+   */
+  sweepEnding(runId: string, share: number, after: string | null, limit: number): Promise<MarkedPage & { kept: EndingCopies[] }>;
   /** Marks at most `limit` copies; `short`: so many files or bytes are too many still. */
   sweepQuota(runId: string, request: QuotaRequest, limit: number): Promise<{ copies: number; bytes: number; short: number }>;
   /** Of the next `limit` deleted copies those that are due. Reads only. */
@@ -131,6 +137,8 @@ export interface RetentionLedger {
   /** In the order in which it was done; `after` is the last one's id. */
   sweepItems(runId: string, page: { after: number | null; limit: number }): Promise<SweepItem[]>;
   retentionState(): Promise<RetentionState>;
+  /** Share of its life at its provider, 0 to 1, that the oldest copy of each account has behind it; 0 where none there ever ends. */
+  copyAges(accounts: readonly { provider: string; account: string }[]): Promise<{ provider: string; share: number }[]>;
 
   /** `copies`: 0 where nothing is there to hold; `purging`: of these the object is being deleted, and cannot be held any more. */
   holdFile(

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { EndingCopies } from '../domain/copy-age.ts';
 import { SWEEP_OUTCOMES, SWEEP_REASONS, type SweepCount } from '../domain/retention.ts';
 import { createDataApi, type DataApiOptions } from './data-api.ts';
 import type { BegunPurge, DuePurge, FileHold, RetentionLedger, RetentionState, SweepItem, SweepRun } from './retention-ledger.ts';
@@ -28,6 +29,10 @@ const Run: z.ZodType<SweepRun> = row(
 );
 
 const Marked = z.object({ next: z.string().nullable(), copies: z.number(), bytes: z.number() });
+
+const Ending: z.ZodType<EndingCopies> = row(
+  z.object({ provider: z.string(), ending: z.number(), firstEndsInMs: z.number().nullable(), ended: z.number() }),
+);
 
 const Due: z.ZodType<DuePurge> = row(
   z.object({
@@ -65,6 +70,8 @@ export function createSupabaseRetentionLedger(options: DataApiOptions): Retentio
       call('begin_sweep', { p_run_id: runId, p_workflow_id: workflowId, p_dry_run: dryRun, p_rules: rules }, Run),
     sweepExpired: (runId, after, limit) => call('sweep_expired', { p_run_id: runId, p_after: after, p_limit: limit }, Marked),
     sweepOrphaned: (runId, after, limit) => call('sweep_orphaned', { p_run_id: runId, p_after: after, p_limit: limit }, Marked),
+    sweepEnding: (runId, share, after, limit) =>
+      call('sweep_ending', { p_run_id: runId, p_share: share, p_after: after, p_limit: limit }, Marked.extend({ kept: z.array(Ending) })),
     sweepQuota: (runId, { provider, account, purpose, kind, excess }, limit) =>
       call(
         'sweep_quota',
@@ -107,6 +114,12 @@ export function createSupabaseRetentionLedger(options: DataApiOptions): Retentio
     sweeps: (limit) => call('list_sweeps', { p_limit: limit }, z.array(Run)),
     sweepItems: (runId, { after, limit }) => call('list_sweep_items', { p_run_id: runId, p_after: after, p_limit: limit }, z.array(Item)),
     retentionState: () => call('retention_state', {}, State),
+    copyAges: (accounts) =>
+      call(
+        'copy_ages',
+        { p_accounts: accounts.map(({ provider, account }) => ({ provider, account })) },
+        z.array(z.object({ provider: z.string(), share: z.number() })),
+      ),
 
     holdFile: (fileId, hold, { reason, by }) =>
       call('hold_file', { p_file_id: fileId, p_hold: hold, p_reason: storable(reason), p_set_by: storable(by) }, Held),

@@ -22,11 +22,17 @@ export async function restoreFile(file: FileRecord, ledger: Pick<Ledger, 'restor
   const [latest] = gone.sort((a, b) => Date.parse(b.deletedAt ?? '') - Date.parse(a.deletedAt ?? ''));
   if (latest === undefined)
     throw new ValidationError(`The file ${file.id} has no copy that was deleted: nothing can be restored`, { code: 'not_deleted' });
-  const when = latest.purgedAt === null ? 'is being removed now' : `was removed at ${latest.purgedAt}`;
   throw new TooLateError(
-    `It is too late: the object of ${file.id} at ${latest.provider} ${when} (deleted at ${latest.deletedAt}: ${latest.deletionReason}). Upload the file again`,
+    `It is too late: the object of ${file.id} at ${latest.provider} ${whatBecameOf(latest)} (deleted at ${latest.deletedAt}: ${latest.deletionReason}). Upload the file again`,
     { code: 'too_late', provider: latest.provider },
   );
+}
+
+function whatBecameOf({ purgedAt, expiresAt, provider }: FileCopy): string {
+  if (purgedAt !== null) return `was removed at ${purgedAt}`;
+  return expiresAt !== null && Date.parse(expiresAt) <= Date.now()
+    ? `was dropped by ${provider} itself at ${expiresAt}`
+    : 'is being removed now';
 }
 
 const wasDeleted = (before: readonly FileCopy[], id: string): boolean => before.some((copy) => copy.id === id && copy.deletedAt !== null);

@@ -14,6 +14,7 @@ import type { GuardedProvider } from '../providers/guard.ts';
 import type { Provider } from '../providers/provider.ts';
 import { reaches } from './holder.ts';
 import { leftBehind } from './left-behind.ts';
+import { markEnding } from './sweep-ending.ts';
 
 /** What a sweep does at the providers: counts what their accounts hold, and deletes objects. */
 export interface SweepDependencies {
@@ -26,7 +27,10 @@ export interface SweepDependencies {
 /** Marked by one call; a limit that is passed by more is asked about again. */
 const MARKED_AT_ONCE = 1000;
 
-/** Marks the oldest files that nobody keeps where an account is nearly full. An account that cannot be counted is told of and passed over. */
+/**
+ * Marks what nobody keeps where a limit is near: copies that their provider drops soon, and, where an account is nearly full, the oldest
+ * files. An account that cannot be counted is told of and passed over.
+ */
 export async function makeRoom(
   runId: string,
   rules: QuotaRules,
@@ -34,8 +38,10 @@ export async function makeRoom(
   { retention, providers }: Pick<SweepDependencies, 'retention' | 'providers'>,
   dryRun: boolean,
 ): Promise<SweptPage> {
-  const notes: string[] = [];
-  let counts: SweepCount[] = [];
+  // First, because what goes for its age makes room, too.
+  const aged = await markEnding(runId, rules.start, signal, retention, dryRun);
+  const notes = [...(aged.notes ?? [])];
+  let { counts } = aged;
   for (const { name, account, capabilities, held: count } of providers.all()) {
     let held: Awaited<ReturnType<GuardedProvider['held']>>;
     try {

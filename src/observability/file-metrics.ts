@@ -61,7 +61,7 @@ export function createFileMetrics(registry: Registry, mode: UserLabelMode) {
   });
   const quota = new Gauge({
     name: 'cutover_provider_quota_ratio',
-    help: "Used share of a provider's documented limit, 0 to 1; of several limits of a kind, the fullest",
+    help: "Used share of a provider's documented limit, 0 to 1; of several limits of a kind, the fullest; of age, that of the oldest copy",
     labelNames: ['provider', 'kind'],
     registers,
   });

@@ -103,8 +103,13 @@ export function createMigrationMetrics(registry: Registry) {
     help: 'When a retention sweep last came to its end, in seconds since 1970',
     registers,
   });
-  // A gauge without labels is 0 before it is set, which would say 1970.
-  sweepEnded.remove();
+  const sweepInterval = new Gauge({
+    name: 'cutover_sweep_interval_seconds',
+    help: 'How far apart retention sweeps should be (RETENTION_INTERVAL_HOURS)',
+    registers,
+  });
+  // A gauge without labels is 0 before it is set, which would say 1970, and that sweeps should never end.
+  for (const gauge of [sweepEnded, sweepInterval]) gauge.remove();
 
   return {
     operation: ({ tool, arm, outcome }: CountedOperation): void => operations.inc({ tool: toolOf(tool), arm, outcome }),
@@ -142,5 +147,6 @@ export function createMigrationMetrics(registry: Registry) {
     },
     /** @param atMs since 1970 */
     sweepSucceeded: (atMs: number): void => sweepEnded.set(atMs / 1000),
+    sweepInterval: (ms: number): void => sweepInterval.set(ms / 1000),
   };
 }

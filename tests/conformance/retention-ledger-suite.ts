@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Sql } from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { addEnding, type EndingCopies } from '../../src/domain/copy-age.ts';
 import { FileNotFoundError, ValidationError } from '../../src/domain/errors.ts';
 import type { SweepRules } from '../../src/domain/retention.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
@@ -331,6 +332,111 @@ export function describeRetentionLedger(name: string, open: () => Promise<Opened
       for (const run of [dry, runId]) expect((await items(run)).map(({ copyId }) => copyId)).toEqual([old[0]?.copyId, old[1]?.copyId]);
       expect(await on.retention.sweepQuota(await begin(), { ...request, excess: 10 }, 100)).toMatchObject({ copies: 1, short: 7 });
       expect(await on.retention.sweepQuota(await begin(), { ...request, kind: 'bytes', excess: 1e9 }, 100)).toMatchObject({ copies: 0 });
+    });
+
+    /** A copy at a provider that drops it; of its life this share is over. */
+    async function ageing(
+      share: number,
+      { at, hours = 48, days = 20, keep }: { at: string; hours?: number; days?: number; keep?: 'keep' | 'expire' },
+    ) {
+      const file = await stored({ provider: at, account: at, days, ...(keep === undefined ? {} : { keep }) });
+      const lived = share * hours * 3600;
+      await on.sql`update provider_file_uploads set completed_at = now() - make_interval(secs => ${lived}),
+        expires_at = now() + make_interval(secs => ${hours * 3600 - lived}) where id = ${file.copyId}`;
+      return file;
+    }
+    /** Page by page, as the sweep does: what was left at this provider. */
+    async function end(runId: string, at: string, limit = 1000, share = 0.9) {
+      let kept: EndingCopies[] = [];
+      await all(async (after) => {
+        const page = await on.retention.sweepEnding(runId, share, after, limit);
+        kept = addEnding(kept, page.kept);
+        return page;
+      });
+      return kept.find(({ provider }) => provider === at);
+    }
+
+    it('marks copies that their provider drops soon or has dropped and that nobody keeps, what ends first in front, and tells of the others', async () => {
+      const at = randomUUID();
+      const going = [
+        await ageing(3, { at }),
+        await ageing(1.1, { at, keep: 'expire' }),
+        await ageing(0.95, { at }),
+        await ageing(0.91, { at, hours: 24 * 180, keep: 'expire' }),
+      ];
+      const young = [await ageing(0.89, { at }), await ageing(0.5, { at, hours: 24 * 180 }), await stored({ provider: at, days: 20 })];
+      const [kept, lost] = [await ageing(0.95, { at, keep: 'keep' }), await ageing(2, { at, keep: 'keep' })];
+      const read = await ageing(0.96, { at, days: 0.5 });
+      const held = await ageing(0.97, { at });
+      await on.retention.holdFile(held.fileId, true, { reason: null, by: 'ann' });
+      const sending = await ageing(0.98, { at });
+      await won(on.ledger, { ...sending.request, provider: 'kimi' });
+      const left = { ending: 4, ended: 1, firstEndsInMs: expect.closeTo(0.02 * 48 * 3_600_000, -5) };
+      const dry = await begin({}, true);
+      expect(await end(dry, at, 2)).toMatchObject(left);
+      // A page that is done again says the same.
+      expect(await end(dry, at, 100)).toMatchObject(left);
+      for (const { fileId } of going) expect(await copyOf(fileId)).toMatchObject({ deletedAt: null });
+      const runId = await begin();
+      expect(await end(runId, at, 2)).toMatchObject(left);
+      expect(await end(runId, at, 100)).toMatchObject(left);
+      for (const { fileId } of going) expect(await copyOf(fileId)).toMatchObject({ deletionReason: 'quota', purgedAt: null });
+      for (const { fileId } of [...young, kept, lost, read, held, sending]) expect(await copyOf(fileId)).toMatchObject({ deletedAt: null });
+      for (const run of [dry, runId])
+        expect((await items(run)).filter(({ provider }) => provider === at).map(({ reason, copyId }) => [reason, copyId])).toEqual(
+          going.map(({ copyId }) => ['quota', copyId]),
+        );
+      const again = await begin();
+      expect(await end(again, at)).toMatchObject(left);
+      expect((await items(again)).filter(({ provider }) => provider === at)).toEqual([]);
+      await on.retention.holdFile(held.fileId, false, { reason: null, by: 'ann' });
+    });
+
+    it('leaves a copy near its end alone that somebody works on or sends anew at that moment', async () => {
+      const at = randomUUID();
+      const [busy, anew] = [await ageing(0.95, { at }), await ageing(1.5, { at })];
+      const claim = await won(on.ledger, { ...anew.request, provider: at, account: at });
+      const runId = await begin();
+      await on.sql.begin(async (sql) => {
+        await sql`select lock_file(${busy.fileId})`;
+        expect(await end(runId, at)).toMatchObject({ ending: 1, ended: 0 });
+      });
+      expect((await items(runId)).some(({ provider }) => provider === at)).toBe(false);
+      expect(claim.copyId).toBe(anew.copyId);
+      expect(await on.ledger.complete(claim.copyId, anew.request.owner, 'sent anew')).toBe(true);
+      const next = await begin();
+      await end(next, at);
+      expect((await items(next)).filter(({ provider }) => provider === at).map(({ copyId }) => copyId)).toEqual([busy.copyId]);
+    });
+
+    it('never marks a copy near its end whose content somebody comes to keep at the same moment without leaving it live', async () => {
+      const at = randomUUID();
+      for (let round = 0; round < 5; round += 1) {
+        const files = await Promise.all(Array.from({ length: 6 }, () => ageing(0.95, { at })));
+        const runId = await begin();
+        await Promise.all([
+          end(runId, at, 3),
+          ...files.slice(0, 3).map(({ fileId }) => on.ledger.addReference(fileId, reference({ keep: 'keep' }))),
+          ...files.slice(3).map(({ request }) => on.ledger.claim({ ...request, owner: randomUUID() })),
+        ]);
+        for (const { fileId } of files.slice(0, 3)) expect(await copyOf(fileId)).toMatchObject({ deletedAt: null });
+        for (const copy of await Promise.all(files.slice(3).map(({ fileId }) => copyOf(fileId)))) expect(copy?.status).toBe('completed');
+      }
+    });
+
+    it('restores no copy that its provider has dropped, and says how old the oldest of an account is', async () => {
+      const at = randomUUID();
+      const account = { provider: at, account: at };
+      const share = async () => (await on.retention.copyAges([account, { provider: at, account: 'another' }])).map((age) => age.share);
+      expect(await share()).toEqual([0, 0]);
+      await ageing(0.25, { at });
+      await ageing(0.75, { at, keep: 'keep' });
+      const gone = await ageing(1.5, { at });
+      expect((await share()).sort()).toEqual([0, expect.closeTo(0.75, 3)]);
+      const old = await ageing(0.95, { at });
+      expect(await end(await begin(), at)).toBeUndefined();
+      expect((await share()).sort()).toEqual([0, expect.closeTo(0.75, 3)]);
+      expect([await on.ledger.restore(gone.fileId), await on.ledger.restore(old.fileId)]).toEqual([0, 1]);
     });
 
     it('remembers each sweep with its totals, once, and how one ended that never said so', async () => {

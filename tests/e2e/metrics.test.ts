@@ -140,6 +140,10 @@ describe('The endpoint of a worker', { timeout: 60_000 }, () => {
     expect((await shown()).sum('cutover_provider_quota_ratio', { provider: 'kimi', kind: 'files' })).toBe(0.001);
   });
 
+  test('shows how far apart sweeps should be', async () => {
+    expect((await shown()).sum('cutover_sweep_interval_seconds')).toBe(86_400);
+  });
+
   test('counts the transfers that failed, and the one time that the circuit opened', async () => {
     proxy.inject(() => true, ...Array.from({ length: 50 }, () => ({ kind: 'answer', status: 503 }) as const));
     const more = await added(() =>

@@ -119,13 +119,44 @@ describe('cutover retention', { timeout: 120_000 }, () => {
     const running = startCommand(['retention', 'run'], { cwd: scratch.path, env: cleanEnv(scratch.path) });
     await expect
       .poll(async () => (await cutover('retention', 'status')).stdout, { timeout: 60_000, interval: 100 })
-      .toMatch(/Running now: retention-sweep-/);
-    expect((await cutover('retention', 'stop', '--reason', 'enough')).stderr).toMatch(/Asked to stop: retention-sweep-/);
+      .toMatch(/Running now: retention-sweep:/);
+    expect((await cutover('retention', 'stop', '--reason', 'enough')).stderr).toMatch(/Asked to stop: retention-sweep:/);
     const { code, stderr } = await running.ended;
     expect([code, stderr]).toEqual([1, expect.stringContaining('It was stopped: enough.')]);
     expect((await cutover('retention', 'stop')).stderr).toBe('No sweep runs.\n');
     expect((await cutover('retention', 'run')).code).toBe(0);
     expect((await stores.retention.retentionState()).waiting).toBe(504);
+  });
+});
+
+describe('copies whose provider drops them by itself', { timeout: 60_000 }, () => {
+  it('go soon before, unless somebody keeps them: these are told of, until they are made again', async () => {
+    await fill('ends', 2, 0, 2);
+    await sql`update files set accessed_at = now() - interval '2 days' where original_name like 'cutover/ends-%'`;
+    await sql`update provider_file_uploads set provider = 'gemini', account = 'gone', completed_at = now() - interval '47 hours', expires_at = now() + interval '1 hour'
+      where file_id in (select id from files where original_name like 'cutover/ends-%')`;
+    const id = await idOf('cutover/ends-3');
+    await sql`update provider_file_uploads set expires_at = now() - interval '1 hour' where file_id = ${id}`;
+    const told = [
+      /warning: (the last sweep: )?1 copy that somebody keeps or has just read, the first within (60|59) min.*, will be dropped by gemini/,
+      /warning: (the last sweep: )?1 copy that somebody keeps or has just read was dropped by gemini: .*npx cutover ensure/,
+    ];
+    const dry = await cutover('retention', 'run', '--dry-run');
+    expect(dry.stdout).toMatch(/quota: 2 copies would be marked as deleted \(2.0 KiB\)\n$/);
+    const real = await cutover('retention', 'run');
+    expect(real.stdout).toBe('quota: 2 copies marked as deleted (2.0 KiB)\n');
+    const status = await cutover('retention', 'status');
+    for (const { stderr } of [dry, real, status]) for (const line of told) expect(stderr).toMatch(line);
+    await sql`update file_references set keep = 'expire' where file_id in (select id from files where original_name like 'cutover/ends-%')`;
+    expect((await cutover('retention', 'run')).stdout).toMatch(/^quota: 2 copies marked/);
+    expect(await cutover('retention', 'run')).toMatchObject({ code: 0, stdout: 'Nothing was due.\n' });
+    expect((await cutover('retention', 'status')).stderr).toBe('');
+    const late = await cutover('restore', id);
+    expect([late.code, late.stderr]).toEqual([
+      1,
+      expect.stringMatching(/It is too late: the object of .* was dropped by gemini itself at /),
+    ]);
+    expect((await cutover('restore', 'cutover/ends-1')).stderr).toMatch(/^Restored cutover\/ends-1/);
   });
 });
 

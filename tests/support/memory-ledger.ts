@@ -248,7 +248,7 @@ export function createMemoryLedger(): Ledger {
     },
     async restore(fileId) {
       fileOf(fileId);
-      const back = copies.filter((c) => c.fileId === fileId && c.status === 'completed' && c.deletedAt !== null && !c.purgeStarted);
+      const back = copies.filter((c) => c.fileId === fileId && there(c) && c.deletedAt !== null && !c.purgeStarted);
       for (const copy of back) set(copy, { deletedAt: null, deletionReason: null });
       return back.length;
     },

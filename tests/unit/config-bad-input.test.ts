@@ -134,10 +134,14 @@ describe('several problems', () => {
       SHADOW_MODE_MAX_SAMPLES_PER_MINUTE: '10',
       ROLLOUT_ALPHA: 'small',
       ROLLOUT_STEPS: '10,1',
+      RETENTION_DAYS: 'many',
+      RETENTION_QUOTA_TARGET: '0.95',
     });
     expect(problems.map(({ variable }) => variable).toSorted()).toEqual([
       'DAEMON_TIMEOUT_SECONDS',
       'MAX_RETRY_ATTEMPTS',
+      'RETENTION_DAYS',
+      'RETENTION_QUOTA_TARGET',
       'ROLLOUT_ALPHA',
       'ROLLOUT_STEPS',
       'SHADOW_MODE_MIN_SAMPLES',
@@ -152,6 +156,9 @@ describe('several problems', () => {
     expect(
       errorOf({ SHADOW_MODE_DURATION_MINUTES: '1', SHADOW_MODE_MAX_SAMPLES_PER_MINUTE: 'few' }).problems.map(({ variable }) => variable),
     ).toEqual(['SHADOW_MODE_MAX_SAMPLES_PER_MINUTE']);
+    expect(errorOf({ RETENTION_QUOTA_START: 'most', RETENTION_QUOTA_TARGET: '0.95' }).problems.map(({ variable }) => variable)).toEqual([
+      'RETENTION_QUOTA_START',
+    ]);
   });
 });
 

@@ -30,6 +30,7 @@ function countAll(userLabel: UserLabel = 'bucket') {
   metrics.compared({ tool: 'kimi', result: 'mismatch', fields: ['sha256', 'sizeBytes'] });
   metrics.sweptPage([{ action: 'mark', reason: 'expired', outcome: 'done', copies: 3 }]);
   metrics.sweepSucceeded(1_700_000_000_000);
+  metrics.sweepInterval(86_400_000);
   return metrics;
 }
 const shownBy = async (metrics: ReturnType<typeof createMetrics>) => readExposition(await metrics.text());
@@ -60,6 +61,7 @@ describe('The metrics', () => {
     expect(sum('cutover_shadow_mismatches_total', { tool: 'kimi' })).toBe(2);
     expect(sum('cutover_sweep_files_total', { reason: 'expired', result: 'marked' })).toBe(3);
     expect(sum('cutover_sweep_last_success_timestamp_seconds')).toBe(1_700_000_000);
+    expect(sum('cutover_sweep_interval_seconds')).toBe(86_400);
   });
 
   test('are well formed, each series once', async () => {

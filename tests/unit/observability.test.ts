@@ -39,6 +39,7 @@ const OURS = [
   'cutover_shadow_mismatches_total',
   'cutover_sweep_files_total',
   'cutover_sweep_last_success_timestamp_seconds',
+  'cutover_sweep_interval_seconds',
   'cutover_provider_quota_ratio',
 ];
 /** What workers and the API serve. */

@@ -2,15 +2,17 @@ import { beforeEach, expect, test } from 'vitest';
 import type { FileRecord } from '../../src/domain/models.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { restoreFile } from '../../src/manager/restore.ts';
-import { stored } from '../conformance/ledger-samples.ts';
+import { claimRequest, won } from '../conformance/ledger-samples.ts';
 import { createMemoryLedger } from '../support/memory-ledger.ts';
 
 let ledger: Ledger;
 beforeEach(() => {
   ledger = createMemoryLedger();
 });
-async function deletedFile() {
-  const { fileId, copyId } = await stored(ledger);
+async function deletedFile(expiresAt: string | null = null) {
+  const request = claimRequest();
+  const { fileId, copyId } = await won(ledger, request);
+  await ledger.complete(copyId, request.owner, 'object', expiresAt);
   await ledger.softDelete(fileId, 'expired');
   return { file: (await ledger.file(fileId)) as FileRecord, copyId };
 }
@@ -41,4 +43,14 @@ test('It is too late once the purge has begun, and it is said since when', async
     code: 'too_late',
     message: expect.stringMatching(/was removed at .*expired\)\. Upload the file again/),
   });
+});
+
+test('What its provider has dropped by itself is not restored, and it is said when it went', async () => {
+  const { file } = await deletedFile('2026-01-02T00:00:00Z');
+  await expect(restoreFile(file, ledger)).rejects.toMatchObject({
+    code: 'too_late',
+    message: expect.stringContaining('was dropped by supabase itself at 2026-01-02T00:00:00Z'),
+  });
+  const still = await deletedFile(new Date(Date.now() + 60_000).toISOString());
+  expect(await restoreFile(still.file, ledger)).toHaveLength(1);
 });

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { EndingCopies } from '../../src/domain/copy-age.ts';
 import { ProviderUnavailableError } from '../../src/domain/errors.ts';
 import type { BegunPurge, DuePurge, PurgeResult, RetentionLedger } from '../../src/ledger/retention-ledger.ts';
 import { makeRoom, type PurgePage, purgePage } from '../../src/manager/sweep.ts';
@@ -28,6 +29,7 @@ function ledgerWith(copies: (Partial<BegunPurge> & { copyId: string })[], stoodO
   return { retention, told };
 }
 const never = new AbortController().signal;
+const nothingEnds = async () => ({ next: null, copies: 0, bytes: 0, kept: [] });
 const dependencies = (retention: RetentionLedger, provider: Provider) => ({
   retention,
   provider: () => provider,
@@ -101,6 +103,7 @@ test('A dry run asks no provider to delete and begins no purge', async () => {
 test('An account that cannot be counted is told of, and the others are still counted', async () => {
   const asked: string[] = [];
   const retention = {
+    sweepEnding: nothingEnds,
     async sweepQuota(_: string, { provider }: { provider: string }) {
       asked.push(provider);
       return { copies: 0, bytes: 0, short: 5 };
@@ -122,4 +125,42 @@ test('An account that cannot be counted is told of, and the others are still cou
     expect.stringMatching(/down could not be counted.*no answer/),
     expect.stringMatching(/full is nearly full \(files\), and no more files may go/),
   ]);
+});
+
+test('An object that is gone already, because its provider drops files by itself, is purged like any other', async () => {
+  const { retention, told } = ledgerWith([{ copyId: 'dropped', reason: 'quota' }]);
+  const page = await purgePage(PAGE, { stopping: never }, dependencies(retention, createMemoryProvider()));
+  expect(told).toEqual([{ copyId: 'dropped', outcome: 'done', code: null }]);
+  expect(page.counts).toMatchObject([{ action: 'purge', reason: 'quota', outcome: 'done', copies: 1 }]);
+});
+
+test('Copies near their end go page by page at the share of the rules, before room is made; those that are kept are told of once', async () => {
+  const asked: unknown[] = [];
+  const kept = [{ provider: 'gemini', ending: 1, firstEndsInMs: 7_200_000, ended: 2 }];
+  const pages: Record<string, { next: string | null; copies: number; bytes: number; kept: EndingCopies[] }> = {
+    first: { next: 'second', copies: 3, bytes: 30, kept },
+    second: { next: null, copies: 1, bytes: 10, kept: [{ provider: 'gemini', ending: 1, firstEndsInMs: 3_600_000, ended: 0 }] },
+  };
+  const retention = {
+    sweepEnding: async (...[runId, share, after]: [string, number, string | null]) => {
+      asked.push([runId, share, after]);
+      return pages[after ?? 'first'];
+    },
+  } as unknown as RetentionLedger;
+  const none = { all: () => [] };
+  const rules = { start: 0.9, target: 0.8 };
+  const { counts, notes, next } = await makeRoom('run', rules, never, { retention, providers: none }, false);
+  expect(asked).toEqual([
+    ['run', 0.9, null],
+    ['run', 0.9, 'second'],
+  ]);
+  expect([next, counts]).toEqual([null, [{ action: 'mark', reason: 'quota', outcome: 'done', copies: 4, bytes: 40 }]]);
+  expect(notes).toEqual([
+    '2 copies that somebody keeps or has just read, the first within 1 h, will be dropped by gemini: what is needed longer is made again by `npx cutover ensure` with --lasting',
+    '2 copies that somebody keeps or has just read were dropped by gemini: no such id is handed out any more; what is needed is made again by `npx cutover ensure`',
+  ]);
+  const dry = await makeRoom('run', rules, never, { retention, providers: none }, true);
+  expect([dry.counts[0]?.outcome, dry.notes]).toEqual(['planned', notes]);
+  await expect(makeRoom('run', rules, AbortSignal.abort(), { retention, providers: none }, false)).rejects.toThrow();
+  expect(asked).toHaveLength(5);
 });

@@ -5,9 +5,9 @@ import { connectTemporal } from '../../src/client/connect.ts';
 import { type Config, loadConfig } from '../../src/config/index.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { keepSchedules, keepSweepSchedule } from '../../workers/schedules.ts';
-import { RETENTION_SWEEP, type SweepInput } from '../../workflows/contract.ts';
+import { type SweepInput, sweepId } from '../../workflows/contract.ts';
 
-/** In a namespace of its own: there is one schedule of that name in each. */
+/** In a namespace of its own, so that all schedules of it are known. */
 const namespace = `schedule-${randomUUID().slice(0, 8)}`;
 let client: Client;
 const configWith = (env: Record<string, string> = {}): Config =>
@@ -23,7 +23,7 @@ beforeAll(async () => {
   await vi.waitFor(() => keepSweepSchedule(client, configWith()), { timeout: 60_000, interval: 500 });
 }, 90_000);
 afterAll(() => client?.connection.close());
-const handle = () => client.schedule.getHandle(RETENTION_SWEEP);
+const handle = (taskQueue = 'sweeps') => client.schedule.getHandle(sweepId(taskQueue));
 beforeEach(async () => {
   await handle()
     .delete()
@@ -43,10 +43,10 @@ describe('The schedule of the sweep', { timeout: 60_000 }, () => {
     expect(done.filter((one) => one === 'created')).toHaveLength(1);
     expect(done.filter((one) => one === 'corrected')).toHaveLength(0);
     expect(await keepSweepSchedule(client, configWith())).toBe('unchanged');
-    await expect.poll(schedules, { timeout: 20_000 }).toEqual([RETENTION_SWEEP]);
+    await expect.poll(schedules, { timeout: 20_000 }).toEqual(['retention-sweep:sweeps']);
     const { spec, action, policies, info } = await inForce();
     expect(spec.intervals).toMatchObject([{ every: 86_400_000 }]);
-    expect(action).toMatchObject({ workflowType: 'retention-sweep', workflowId: 'retention-sweep', taskQueue: 'sweeps' });
+    expect(action).toMatchObject({ workflowType: 'retention-sweep', workflowId: 'retention-sweep:sweeps', taskQueue: 'sweeps' });
     expect(policies).toMatchObject({ overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: 2 * 86_400_000, pauseOnFailure: false });
     expect(info.nextActionTimes[0]?.getUTCHours()).toBe(0);
   });
@@ -84,11 +84,24 @@ describe('The schedule of the sweep', { timeout: 60_000 }, () => {
     expect((await inForce()).state).toMatchObject({ paused: true, note: 'paused by ann: the audit' });
   });
 
+  test('of another application, which has another task queue, stays as it is', async () => {
+    const other = configWith({ TEMPORAL_TASK_QUEUE: 'others', RETENTION_DAYS: '90' });
+    await keepSweepSchedule(client, configWith());
+    expect(await keepSweepSchedule(client, other)).toBe('created');
+    expect([await keepSweepSchedule(client, configWith()), await keepSweepSchedule(client, other)]).toEqual(['unchanged', 'unchanged']);
+    await expect
+      .poll(async () => (await schedules()).sort(), { timeout: 20_000 })
+      .toEqual(['retention-sweep:others', 'retention-sweep:sweeps']);
+    const { action } = await handle('others').describe();
+    expect(action).toMatchObject({ taskQueue: 'others', args: [{ rules: { retentionDays: 90 } }] });
+    await handle('others').delete();
+  });
+
   test('that cannot be kept does not keep a worker from working: it warns, and says what to do', async () => {
     const warnings: string[] = [];
     const log = createLogger('test', 'silent');
     vi.spyOn(log, 'warn').mockImplementation((_: unknown, message?: string) => void warnings.push(message ?? ''));
     await keepSchedules(configWith({ TEMPORAL_NAMESPACE: 'not-there' }), log);
-    expect(warnings.join()).toMatch(/retention-sweep cannot be kept from here.*right to manage schedules/);
+    expect(warnings.join()).toMatch(/retention-sweep:sweeps cannot be kept from here.*right to manage schedules/);
   });
 });

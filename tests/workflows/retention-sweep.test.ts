@@ -203,6 +203,35 @@ describe('A sweep', { timeout: 60_000 }, () => {
     expect((await retention.retentionState()).lastSuccess).toMatchObject({ status: 'completed', totals: [] });
   });
 
+  test('takes what its provider drops soon or has dropped, lists the same in a dry run, tells of what is kept, and purges what is gone', async () => {
+    const ends = (file: Stored, hours: number) =>
+      database.sql`update provider_file_uploads set completed_at = now() - make_interval(hours => ${48 - hours}),
+        expires_at = now() + make_interval(hours => ${hours}) where id = ${file.copyId}`;
+    const soon = await stored(3);
+    const gone = await stored(3, { keep: 'expire' });
+    const later = await stored(3);
+    const [kept, lost] = [await stored(3, { keep: 'keep' }), await stored(3, { keep: 'keep' })];
+    await Promise.all([ends(soon, 4), ends(gone, -4), ends(later, 10), ends(kept, 4), ends(lost, -100)]);
+    for (const { objectId } of [gone, lost]) memory.objects.delete(objectId);
+    const before = await everything();
+    const dry = await sweep({ dryRun: true });
+    expect(await everything()).toEqual(before);
+    const swept = await sweep();
+    expect(swept.counts).toMatchObject([{ action: 'mark', reason: 'quota', outcome: 'done', copies: 2 }]);
+    expect(await itemsOf(dry.runId)).toEqual(await itemsOf(swept.runId));
+    expect(dry.notes).toEqual(swept.notes);
+    expect(swept.notes.slice(0, 2)).toEqual([
+      expect.stringMatching(/^1 copy that somebody keeps or has just read, the first within (4 h|3 h 59 min), will be dropped by memory/),
+      expect.stringMatching(/^1 copy that somebody keeps or has just read was dropped by memory/),
+    ]);
+    for (const file of [soon, gone]) expect(await copyOf(file)).toMatchObject({ deletionReason: 'quota', purgedAt: null });
+    for (const file of [later, kept, lost]) expect(await copyOf(file)).toMatchObject({ deletedAt: null });
+    const next = await sweep({ rules: { ...INPUT.rules, graceDays: 0 } });
+    expect(next.counts).toMatchObject([{ action: 'purge', reason: 'quota', outcome: 'done', copies: 2 }]);
+    for (const file of [soon, gone]) expect(await copyOf(file)).toMatchObject({ purgedAt: expect.any(String), needsReview: false });
+    expect([memory.objects.has(soon.objectId), memory.objects.has(later.objectId)]).toEqual([false, true]);
+  });
+
   test('lets objects go after the grace; what cannot be reached from here is passed over with a reason, as the dry run had said', async () => {
     const due = await many(7, () => deleted(8));
     const early = await deleted(6);
