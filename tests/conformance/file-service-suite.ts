@@ -87,6 +87,24 @@ export function describeFileService(name: string, open: () => Promise<{ service:
       await expect(service.download(id, context)).rejects.toBeInstanceOf(FileNotFoundError);
     });
 
+    test.each([
+      ['two names', 'a.txt', 'b.txt'],
+      ['one name', 'a.txt', 'a.txt'],
+    ])('keeps the same bytes under %s as two files, of which one stays when the other is deleted', async (_, first, second) => {
+      const { file, sha256 } = sampleFile(10);
+      const context = contextOf();
+      const upload = async (name: string) => await service.upload({ ...file, name }, { ...context, operationId: randomUUID() });
+      const [one, two] = [await upload(first), await upload(second)];
+      expect(one.id).not.toBe(two.id);
+      const listed = async () => (await service.list({ after: null, limit: 10 }, context)).files.map(({ id, name }) => `${id} ${name}`);
+      expect((await listed()).sort()).toEqual([`${one.id} ${first}`, `${two.id} ${second}`].sort());
+      expect([await service.delete(one.id, context), await service.delete(one.id, context)]).toEqual([true, false]);
+      expect(await service.info(one.id, context)).toBeNull();
+      expect(await service.info(two.id, context)).toMatchObject({ id: two.id, name: second });
+      expect(await listed()).toEqual([`${two.id} ${second}`]);
+      expect(await drain((await service.download(two.id, context)).chunks)).toEqual({ sizeBytes: 10, sha256 });
+    });
+
     test('stops at once when the caller does', async () => {
       const controller = new AbortController();
       const reason = new Error('stop');
