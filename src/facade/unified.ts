@@ -111,8 +111,15 @@ export function createUnified({ manager, ledger, providerOf, staging, patience }
       if (held === null) return false;
       const { signal, operationId } = context;
       const references = [held.reference.id];
-      await manager.delete(held.file, { references, reason: 'deleted by the application', signal, operationId });
-      return true;
+      const deleted = manager.delete(held.file, { references, reason: 'deleted by the application', signal, operationId });
+      return await deleted.then(
+        (given) => given.references > 0,
+        (error: unknown) => {
+          // Another call was faster.
+          if (hasCode(error, 'reference_not_found')) return false;
+          throw error;
+        },
+      );
     },
     async info(id, context) {
       const held = await heldBy(id, context);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import { FileNotFoundError } from '../../src/domain/errors.ts';
 import type { CallContext, FileService } from '../../src/facade/file-service.ts';
-import { contextOf } from './file-service-suite.ts';
+import { contextOf, listedBy } from './file-service-suite.ts';
 
 /** What an application does with its files: few users, names and contents, so that they meet. `nth` of the ids given out so far. */
 export type FileOperation =
@@ -76,13 +76,7 @@ export async function expectPlainFiles(service: FileService, operations: readonl
   return new Set([...kept.values()].map(({ text }) => text));
 
   async function expectListed(context: CallContext): Promise<void> {
-    const listed: string[] = [];
-    for (let after: string | null = null; ; ) {
-      const page: Awaited<ReturnType<FileService['list']>> = await service.list({ after, limit: 2 }, context);
-      listed.push(...page.files.map(({ id, name, sizeBytes }) => `${id} ${name} ${sizeBytes}`));
-      after = page.next;
-      if (after === null) break;
-    }
+    const listed = (await listedBy(service, context)).map(({ id, name, sizeBytes }) => `${id} ${name} ${sizeBytes}`);
     const own = [...kept].filter(([, { userId }]) => userId === context.userId);
     expect(listed.sort()).toEqual(own.map(([id, { name, text }]) => `${id} ${name} ${text.length}`).sort());
   }

@@ -91,6 +91,15 @@ describe('An id', () => {
     expect(await service.info(own.id, ann)).toMatchObject({ id: own.id });
   });
 
+  test('is deleted once, also by calls that come at once', async () => {
+    const ann = contextOf();
+    const { file } = sampleFile(10);
+    const [first, second] = [await service.upload(file, ann), await service.upload(file, { ...ann, operationId: randomUUID() })];
+    const deleted = await Promise.all([first, first, first].map(({ id }) => service.delete(id, ann)));
+    expect(deleted.filter((gone) => gone)).toHaveLength(1);
+    expect(await service.info(second.id, ann)).not.toBeNull();
+  });
+
   test('of a content that was given out for two names gives up one of them at a time, the oldest first', async () => {
     const { fileId } = await stored(ledger);
     const ann = contextOf();
