@@ -58,6 +58,20 @@ end $$;
 comment on function public.add_file_reference is
   'Records who holds a file; idempotent by file, tool, user, name, the upload that it mirrors and the id of its own. PT404 for an unknown file.';
 
+create or replace function public.delete_file_reference(p_reference_id uuid) returns boolean
+language plpgsql set search_path = '' as $$
+declare
+  v_reference public.file_references;
+begin
+  delete from public.file_references r where r.id = p_reference_id returning r.* into v_reference;
+  if not found then
+    return false;
+  end if;
+  -- The id stays, so that the file can be restored by it; what its user called the file does not.
+  update public.files set original_name = null where id = v_reference.upload_id;
+  return true;
+end $$;
+
 drop function public.record_upload(uuid, text, text, uuid, text, text, text, text, text, text[], text, timestamptz, text);
 create function public.record_upload(
   p_copy_id uuid, p_owner text, p_provider_file_id text, p_file_id uuid, p_tool text, p_user_id text, p_name text, p_purpose text,
@@ -180,6 +194,8 @@ begin
   -- One that was written more than once is also the answer of another upload, and stays.
   if v_reference.updated_at = v_reference.created_at then
     delete from public.file_references where id = v_reference.id;
+    -- Nobody was ever given its id.
+    delete from public.files where id = v_reference.upload_id;
   end if;
   return true;
 end $$;

@@ -36,6 +36,11 @@ export function describeHolding(on: { ledger: Ledger }): void {
       expect((await on.ledger.filesByName(name, 10)).map(({ id }) => id)).toEqual([one.fileId, two.fileId].sort());
       expect(await on.ledger.filesByName(name, 1)).toHaveLength(1);
       expect(await on.ledger.filesByName(`${name} no`, 10)).toEqual([]);
+      const own = `${randomUUID()} of an upload`;
+      const { id } = await on.ledger.addReference(one.fileId, reference({ name: own, uploadId: randomUUID() }));
+      expect((await on.ledger.filesByName(own, 10)).map((file) => file.id)).toEqual([one.fileId]);
+      await on.ledger.deleteReference(id);
+      expect(await on.ledger.filesByName(own, 10)).toEqual([]);
     });
 
     it('of uploads with ids of their own are one for each, also when added 30 times at once, and beside the one of the content', async () => {

@@ -131,6 +131,7 @@ export function describeMirrorLedger(
         expect(await mirrors.adoptLate({ ...late, uploadId: randomUUID() })).toBe(false);
         expect(await mirrors.adoptLate({ ...late, uploadId })).toBe(true);
         expect(await mirrors.adoptLate({ ...late, uploadId })).toBe(false);
+        expect([await ledger.file(uploadId), await ledger.file(other)]).toMatchObject([null, { id: fileId }]);
         expect((await ledger.listHeldBy(userId, whole)).map(({ id }) => id).sort()).toEqual([fileId, other].sort());
         expect(await mirrors.mirrorsOf(userId, late.legacyId)).toMatchObject([{ fileId, legacyId: late.legacyId }]);
         const shown = await mirrors.unifiedFiles(tool, { since: null, missingOnly: true, ...whole });
