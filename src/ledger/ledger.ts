@@ -140,7 +140,8 @@ export interface Ledger {
   ): Promise<boolean>;
   /**
    * Idempotent: the same holder, tool and name for the same file (and the same mirrored upload, or the same id of its own) is the same
-   * reference; what was once kept stays kept. An upload's own id stands for the file from then on, as a row of the old path can. Takes a deletion back whose purge has not begun: the file has a holder again.
+   * reference; what was once kept stays kept. An upload's own id stands for the file from then on. Takes a deletion back whose purge has
+   * not begun: the file has a holder again.
    */
   addReference(fileId: string, reference: NewReference): Promise<FileReference>;
   references(fileId: string): Promise<FileReference[]>;

@@ -35,7 +35,7 @@ export function createSupabaseLedger(options: SupabaseLedgerOptions): Ledger {
   return {
     async check() {
       // A function of the last migration: where it answers, all of them are there.
-      await call('find_given_id', { p_id: '00000000-0000-0000-0000-000000000000', p_user_id: null }, z.null());
+      await call('find_given_id', { p_id: '00000000-0000-0000-0000-000000000000', p_user_id: null }, z.unknown());
     },
 
     claim: ({ content, ...request }) =>
