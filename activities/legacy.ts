@@ -23,13 +23,13 @@ export interface LegacyActivitiesDependencies {
 export interface UnifiedUpload {
   tool: string;
   userId: string | null;
-  /** Of the file. */
+  /** By which the application knows it: the upload's own, or the file's. */
   id: string;
 }
 
 interface Copy extends UnifiedUpload {
   name: string;
-  /** Absent: the one of this name. */
+  /** Absent: the one of this id, and of this name where the id is the file's. */
   referenceId?: string;
   verify: 'stored' | 'download';
 }
@@ -50,7 +50,8 @@ export function createLegacyActivities({ legacy, ledger, mirrors, provider }: Le
     { name, referenceId }: { name: string; referenceId?: string },
   ): Promise<FileReference | undefined> {
     const own = (await ledger.references(id)).filter((held) => held.tool === tool && held.userId === userId && held.legacyId == null);
-    return own.find((held) => (referenceId === undefined ? held.name === name : held.id === referenceId));
+    if (referenceId !== undefined) return own.find((held) => held.id === referenceId);
+    return own.find((held) => (held.uploadId == null ? held.fileId === id && held.name === name : held.uploadId === id));
   }
   /** Read anew each time it is opened. */
   const asUpload = (file: FileRecord, { name }: FileReference): UploadFile => ({

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
 import { UploadError } from '../src/domain/errors.ts';
 import type { FileContent, FileSource } from '../src/domain/models.ts';
-import { type Claimed, type Stored, uploadFile } from '../src/domain/upload-file.ts';
+import { type Claimed, type Recorded, type Stored, uploadFile } from '../src/domain/upload-file.ts';
 import type { Ledger } from '../src/ledger/ledger.ts';
 import { fileNameOf } from '../src/manager/file-name.ts';
 import type { Destination } from '../src/manager/fit.ts';
@@ -120,7 +120,7 @@ export function createUploadActivities({ steps, ledger, provider }: UploadActivi
       claim: Claimed,
       providerFileId: string,
       expiresAt: string | null = null,
-    ): Promise<boolean | string> {
+    ): Promise<boolean | string | Recorded> {
       return await steps.record(claim, { id: providerFileId, expiresAt }, targetOf(input));
     },
 
@@ -160,6 +160,7 @@ function targetOf(input: UploadInput): UploadTarget {
     leaseSeconds: input.settings.leaseSeconds,
     onDuplicate: input.onDuplicate,
     ...(input.replaces === undefined ? {} : { replaces: input.replaces }),
+    ...(input.distinctBy === undefined ? {} : { distinctBy: input.distinctBy }),
   };
 }
 

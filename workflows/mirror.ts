@@ -128,7 +128,9 @@ export async function mirror(input: MirrorInput): Promise<MirrorState> {
       if (isStopped()) throw error;
       return null;
     });
-    return arrived !== null && (await brief.adoptLate({ fileId: arrived.fileId, tool, userId, name, legacyId: id }));
+    if (arrived === null) return false;
+    const { fileId, uploadId } = arrived;
+    return await brief.adoptLate({ fileId, tool, userId, name, legacyId: id, ...(uploadId === undefined ? {} : { uploadId }) });
   }
   /** The first attempt is the evidence; that it is repaired later does not make it good. */
   async function count({ step }: MirroredFile, failed: unknown, ms: number): Promise<void> {

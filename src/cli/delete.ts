@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { countOf, printable } from '../domain/format.ts';
-import type { FileRecord, FileReference } from '../domain/models.ts';
+import { FileId, type FileRecord, type FileReference } from '../domain/models.ts';
 import type { Deleted } from '../manager/delete.ts';
 import { confirmed } from './confirm.ts';
 import type { CommandContext } from './context.ts';
@@ -36,7 +36,7 @@ export async function runDelete(context: CommandContext, given: string, options:
   const manager = await managerOf(context);
   const file = await manager.find(given);
   const references = await manager.references(file);
-  const which = chosen(references, options);
+  const which = chosen(references, options, { given, file });
   if (options.yes !== true && !(await confirmed(context, question(file, which === 'all' ? references.length : which.length, options)))) {
     output.message('Nothing was deleted.');
     return;
@@ -47,15 +47,26 @@ export async function runDelete(context: CommandContext, given: string, options:
   else for (const line of told(file, deleted)) output.message(line);
 }
 
-/** Where several hold a file, the person must say whose hold goes: the others' files are not theirs to delete. */
-function chosen(references: readonly FileReference[], { reference, all }: DeleteOptions): readonly string[] | 'all' {
+/**
+ * Where several hold a file, the person must say whose hold goes: the others' files are not theirs to delete. The id of an upload says it;
+ * where that one is gone already, what is left is another's.
+ */
+function chosen(
+  references: readonly FileReference[],
+  { reference, all }: DeleteOptions,
+  { given, file }: { given: string; file: FileRecord },
+): readonly string[] | 'all' {
   if (all === true && reference !== undefined) throw new UsageError('--all and --reference contradict each other: leave one of them out');
   if (reference !== undefined) return reference;
-  if (all === true || references.length <= 1) return 'all';
-  const holders = references.map((held) => `  ${describeHold(held)}`);
-  throw new UsageError(
-    `${references.length} hold this file. Give up one hold with --reference ID, or every one with --all:\n${holders.join('\n')}`,
-  );
+  if (all === true || references.length === 0) return 'all';
+  const id = given.toLowerCase();
+  const own = references.find(({ uploadId }) => uploadId === id);
+  if (own !== undefined) return [own.id];
+  const another = FileId.safeParse(id).success && id !== file.id;
+  if (references.length === 1 && !another) return 'all';
+  const holders = references.map((held) => `  ${describeHold(held)}`).join('\n');
+  const told = another ? `${given} holds nothing (any more), and its content is held by others` : `${references.length} hold this file`;
+  throw new UsageError(`${told}. Give up one hold with --reference ID, or every one with --all:\n${holders}`);
 }
 
 const describeHold = ({ id, tool, userId, name }: FileReference): string =>

@@ -34,9 +34,11 @@ export function registerInfo(program: Command, context: CommandContext): void {
           `copy       ${at}: ${printable(providerFileId ?? '-')}, ${fate}${lost}${purgedAt === null ? '' : `, object removed ${purgedAt}`}${legalHold ? ', on hold' : ''}`,
         );
       }
-      for (const { name, tool, userId, purpose, keep, tags } of file.references)
-        await output.data(
-          `held by    ${tool}${userId === null ? '' : `, user ${printable(userId)}`} as ${printable(name)} (${purpose}, ${keep}${tags.length === 0 ? '' : `, ${printable(tags.join(' '))}`})`,
-        );
+      for (const { name, tool, userId, purpose, keep, tags, uploadId } of file.references) {
+        const user = userId === null ? '' : `, user ${printable(userId)}`;
+        const marks = tags.length === 0 ? '' : `, ${printable(tags.join(' '))}`;
+        const known = uploadId == null ? '' : `, known as ${uploadId}`;
+        await output.data(`held by    ${tool}${user} as ${printable(name)} (${purpose}, ${keep}${marks})${known}`);
+      }
     });
 }

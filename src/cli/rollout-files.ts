@@ -18,7 +18,7 @@ interface FilesOptions {
 
 const PAGE = 1000;
 const REPORT = { what: 'report', code: 'report_not_writable' };
-const COLUMNS = ['fileId', 'name', 'userId', 'sizeBytes', 'sha256', 'legacyId'] as const satisfies readonly (keyof UnifiedFile)[];
+const COLUMNS = ['id', 'fileId', 'name', 'userId', 'sizeBytes', 'sha256', 'legacyId'] as const satisfies readonly (keyof UnifiedFile)[];
 
 /** `rollout files`. */
 export function registerFiles(rollout: Command, context: CommandContext): void {
@@ -47,7 +47,7 @@ export function registerFiles(rollout: Command, context: CommandContext): void {
         for await (const file of files)
           await output.data(
             [
-              file.fileId,
+              file.id,
               formatBytes(file.sizeBytes),
               printable(file.userId ?? '-'),
               printable(file.legacyId ?? '-'),

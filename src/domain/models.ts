@@ -37,6 +37,8 @@ export const NewReference = FileUploadMetadata.extend({
   keep: Keep.default('keep'),
   /** Of the upload at the old path that it mirrors: legacy answered, and the application knows that id. Absent: this side answered. */
   legacyId: z.string().min(1).max(4096).nullish(),
+  /** Of this one upload, which is a file of its own to the application, and known to it by this. Absent: it is known by the file's id. */
+  uploadId: z.uuid().nullish(),
 });
 export type NewReference = z.infer<typeof NewReference>;
 
@@ -93,7 +95,10 @@ export type FileContent = z.infer<typeof FileContent>;
 export const Verification = z.enum(['none', 'stored', 'download']);
 export type Verification = z.infer<typeof Verification>;
 
-/** The answer to an upload. `deduplicated`: the content was there already and no byte was sent. */
+/**
+ * The answer to an upload. `deduplicated`: the content was there already and no byte was sent. `uploadId`: its own id, where it was
+ * asked to have one.
+ */
 export const FileOperationResult = z.object({
   outcome: z.enum(['uploaded', 'deduplicated']),
   fileId: FileId,
@@ -103,6 +108,7 @@ export const FileOperationResult = z.object({
   provider: z.string(),
   providerFileId: z.string(),
   verified: Verification,
+  uploadId: z.uuid().optional(),
 });
 export type FileOperationResult = z.infer<typeof FileOperationResult>;
 

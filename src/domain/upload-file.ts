@@ -12,6 +12,12 @@ export interface Stored {
   expiresAt: string | null;
 }
 
+/** What is on record now: the provider's id that counts, and the upload's own. */
+export interface Recorded {
+  providerFileId: string;
+  uploadId: string;
+}
+
 /** The four steps of one file, and what goes with them. A workflow gives activities for them; a test or a batch gives plain functions. */
 export interface UploadSteps {
   hash(): Promise<FileContent>;
@@ -19,8 +25,11 @@ export interface UploadSteps {
   claim(content: FileContent): Promise<Claimed>;
   /** Workers of an older version answer the provider's id alone. */
   store(content: FileContent, claim: Claimed & { outcome: 'claimed' }): Promise<Stored | string>;
-  /** False when the claim was lost meanwhile. A string: the id that counts, where somebody else had made the copy first. */
-  record(claim: Claimed, stored: Stored): Promise<boolean | string>;
+  /**
+   * False when the claim was lost meanwhile. A string: the id that counts, where somebody else had made the copy first. More where the
+   * upload has an id of its own.
+   */
+  record(claim: Claimed, stored: Stored): Promise<boolean | string | Recorded>;
   /** Throws with the code `verification_failed` when the copy is not what was sent. */
   verify(content: FileContent, claim: Claimed, providerFileId: string): Promise<void>;
   /** Gives the claim up, so that others need not wait for its lease. */
@@ -61,23 +70,23 @@ const startsOver = (error: unknown) =>
 async function uploadOnce(steps: UploadSteps, options: { provider: string; verify: Verification }): Promise<FileOperationResult | null> {
   const content = await steps.hash();
   const claim = await steps.claim(content);
-  let providerFileId: string;
+  let end: Pick<FileOperationResult, 'providerFileId' | 'uploadId'>;
   try {
     const stored = asStored(claim.outcome === 'completed' ? claim.providerFileId : await steps.store(content, claim));
     const recorded = await steps.record(claim, stored);
     if (recorded === false) return null;
-    providerFileId = recorded === true ? stored.id : recorded;
+    end = typeof recorded === 'object' ? recorded : { providerFileId: recorded === true ? stored.id : recorded };
   } catch (error) {
     await steps.giveUp(claim, error instanceof FileManagementError ? error.code : 'cancelled');
     throw error;
   }
-  if (options.verify !== 'none') await steps.verify(content, claim, providerFileId);
+  if (options.verify !== 'none') await steps.verify(content, claim, end.providerFileId);
   return {
     outcome: claim.outcome === 'completed' && !claim.byUs ? 'deduplicated' : 'uploaded',
     fileId: claim.fileId,
     ...content,
     provider: options.provider,
-    providerFileId,
+    ...end,
     verified: options.verify,
   };
 }

@@ -14,6 +14,11 @@ export interface UploadOrder {
   attempts?: number;
   /** The source is an object that was laid there for this upload alone: it is removed at the end, whatever that is. */
   staged?: boolean;
+  /**
+   * What tells this upload from others of the same content, holder and name: it gets an id of its own, and one that is tried again
+   * under the same word is the same. Absent: they are all one.
+   */
+  distinctBy?: string;
   /** In logs and in Temporal's UI; absent: nobody follows it. */
   operationId?: string;
   /** An object that no longer does: a copy that stands on it is made again. `code` says why, to the ledger. */

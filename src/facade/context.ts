@@ -7,7 +7,10 @@ export interface Caller {
   tool: string;
   userId?: string | null;
   purpose?: string;
-  /** The application's own id of the request, in logs and traces; a UUID is made where it is absent. Two uploads may share one. */
+  /**
+   * The application's own id of the request, in logs and traces; a UUID is made where it is absent. Uploads may share one; of the same
+   * bytes under the same name, they are one upload to the new path, tried again.
+   */
   operationId?: string;
   signal?: AbortSignal;
 }

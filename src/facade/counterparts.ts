@@ -21,14 +21,15 @@ export interface Counterparts {
 export interface CounterpartsOptions {
   legacy: FileService;
   mirrors: MirrorLedger;
-  ledger: Pick<Ledger, 'file'>;
+  ledger: Pick<Ledger, 'file' | 'givenId'>;
   manager: Pick<FileManager, 'read'>;
 }
 
 /** By the ledger. */
 export function createCounterparts({ legacy, mirrors, ledger, manager }: CounterpartsOptions): Counterparts {
   async function atLegacy(id: string, context: CallContext): Promise<Counterpart | null> {
-    const copy = (await mirrors.legacyCopies(id, context.userId)).find(({ referenceId }) => referenceId !== null);
+    const [given, copies] = await Promise.all([ledger.givenId(id, context.userId), mirrors.legacyCopies(id, context.userId)]);
+    const copy = copies.find(({ referenceId }) => given?.held.some((held) => held.id === referenceId));
     if (copy === undefined) return null;
     return {
       download: () => legacy.download(copy.legacyId, context),

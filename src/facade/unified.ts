@@ -11,7 +11,7 @@ import { type Late, StillRunningError } from './still-running.ts';
 
 export interface UnifiedOptions {
   manager: Pick<FileManager, 'upload' | 'read' | 'delete'>;
-  ledger: Pick<Ledger, 'file' | 'copies' | 'references' | 'listHeldBy'>;
+  ledger: Pick<Ledger, 'givenId' | 'listHeldBy'>;
   /** Where a tool's files go. */
   providerOf: (tool: string) => string;
   staging: Staging;
@@ -25,16 +25,16 @@ const SPARED_MS = 10_000;
 /** Of each step: legacy stands by, so an outage is told soon instead of waited out. */
 const ATTEMPTS = 3;
 
-/** The new upload path as one side of the facade: hash, dedupe, provider upload, record, in a durable workflow. An id is the ledger's. */
+/**
+ * The new upload path as one side of the facade: hash, dedupe, provider upload, record, in a durable workflow. Each upload has an id of
+ * its own, as at legacy, though the same bytes are one object. Ids of the ledger's files that were given out before are answered, too.
+ */
 export function createUnified({ manager, ledger, providerOf, staging, patience }: UnifiedOptions): FileService {
-  /** The caller's own hold on a file; null where there is none, and the file is none of theirs. */
-  async function heldBy(id: string, { userId }: CallContext) {
-    const file = await ledger.file(id);
-    if (file === null) return null;
-    // What mirrors an upload that legacy answered is known by legacy's id.
-    const references = (await ledger.references(file.id)).filter((held) => held.userId === userId && held.legacyId == null);
-    const [first] = references;
-    return first === undefined ? null : { file, references, name: first.name };
+  /** The caller's own hold on a file; null where there is none (any more), and the file is none of theirs. */
+  async function heldBy(id: string, context: CallContext) {
+    const given = await givenId(ledger, id, context);
+    const [reference] = given?.held ?? [];
+    return given === null || reference === undefined ? null : { file: given.file, reference };
   }
   const inTime = circuitBreaker(
     handleWhen((error) => error instanceof StillRunningError || hasCode(error, 'temporal_unreachable')),
@@ -55,6 +55,7 @@ export function createUnified({ manager, ledger, providerOf, staging, patience }
         reference: { name: file.name, tool, userId, purpose, context: null, tags: [], keep: 'keep' },
         idempotencyKey,
         operationId,
+        distinctBy: operationId,
         staged: staged.temporary,
         attempts: ATTEMPTS,
         signal: waiting.signal,
@@ -64,8 +65,9 @@ export function createUnified({ manager, ledger, providerOf, staging, patience }
         },
       })
       .then(
-        ({ fileId, sizeBytes, mimeType, sha256 }): StoredFile => ({
-          ...{ id: fileId, name: file.name, sizeBytes, mimeType: file.mimeType ?? mimeType, sha256 },
+        ({ fileId, uploadId, sizeBytes, mimeType, sha256 }): StoredFile => ({
+          // Workers of an older version know no ids of uploads.
+          ...{ id: uploadId ?? fileId, name: file.name, sizeBytes, mimeType: file.mimeType ?? mimeType, sha256 },
         }),
       )
       // What was handed over is removed by the workflow.
@@ -108,47 +110,44 @@ export function createUnified({ manager, ledger, providerOf, staging, patience }
       const held = await heldBy(id, context);
       if (held === null) return false;
       const { signal, operationId } = context;
-      const references = held.references.map((reference) => reference.id);
-      await manager.delete(held.file, { references, reason: 'deleted by the application', signal, operationId });
-      return true;
+      const references = [held.reference.id];
+      const deleted = manager.delete(held.file, { references, reason: 'deleted by the application', signal, operationId });
+      return await deleted.then(
+        (given) => given.references > 0,
+        (error: unknown) => {
+          // Another call was faster.
+          if (hasCode(error, 'reference_not_found')) return false;
+          throw error;
+        },
+      );
     },
     async info(id, context) {
       const held = await heldBy(id, context);
-      return held === null ? null : storedFile(held.file, held.name);
+      return held === null ? null : storedFile(held.reference.uploadId ?? held.file.id, held.file, held.reference.name);
     },
     async list({ after, limit }, { userId }) {
       const held = await ledger.listHeldBy(userId, { after, limit });
-      const files = held.map(({ fileId, name, sizeBytes, mimeType, sha256 }) => ({
-        id: fileId,
-        name,
-        sizeBytes: sizeBytes ?? 0,
-        mimeType,
-        sha256,
-      }));
+      const files = held.map((file) => storedFile(file.id, file, file.name));
       return { files, next: held.length === limit ? (held.at(-1)?.referenceId ?? null) : null };
     },
   };
 }
 
 /**
- * Whose file an id is: unified's where the ledger has a copy of it. A row of the old path has none, and where it turned out to hold a
- * content that unified has, too, it is still the old path's, unless this user holds that content here.
+ * Whose file an id is: unified's where it gave that id to somebody, for an upload or (before uploads had ids) for a content. A row of the
+ * old path that turned out to hold a content which unified has, too, is still the old path's.
  */
-export async function knownTo(
-  ledger: Pick<Ledger, 'file' | 'copies' | 'references'>,
-  id: string,
-  { userId }: Pick<CallContext, 'userId'>,
-): Promise<boolean> {
-  if (!FileId.safeParse(id).success) return false;
-  const file = await ledger.file(id);
-  // Another id than was asked for: a row of the old path that points to the content.
-  if (file === null || file.id !== id.toLowerCase()) return false;
-  const copies = await ledger.copies(file.id);
-  if (!copies.some((copy) => copy.status === 'completed' && copy.deletedAt === null && copy.namespace === 'live')) return false;
-  return file.storagePath === null || (await ledger.references(file.id)).some((held) => held.userId === userId && held.legacyId == null);
-}
+export const knownTo = async (ledger: Pick<Ledger, 'givenId'>, id: string, context: Pick<CallContext, 'userId'>): Promise<boolean> =>
+  (await givenId(ledger, id, context))?.ours ?? false;
 
-const storedFile = ({ id, sizeBytes, mimeType, sha256 }: FileRecord, name: string): StoredFile => ({
+const givenId = async (ledger: Pick<Ledger, 'givenId'>, id: string, { userId }: Pick<CallContext, 'userId'>) =>
+  FileId.safeParse(id).success ? await ledger.givenId(id, userId) : null;
+
+const storedFile = (
+  id: string,
+  { sizeBytes, mimeType, sha256 }: Pick<FileRecord, 'sizeBytes' | 'mimeType' | 'sha256'>,
+  name: string,
+): StoredFile => ({
   id,
   name,
   sizeBytes: sizeBytes ?? 0,

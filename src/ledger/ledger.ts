@@ -65,11 +65,25 @@ export interface ProviderState {
 /** A file as its holder calls it. */
 export interface HeldFile {
   referenceId: string;
+  /** By which the application knows it: the upload's own, or the file's. */
+  id: string;
   fileId: string;
   name: string;
   sizeBytes: number | null;
   mimeType: string | null;
   sha256: string | null;
+}
+
+/** What stands behind an id that an application was given. */
+export interface GivenId {
+  file: FileRecord;
+  /**
+   * What the user holds under it, the oldest first, without mirrors of what legacy answered: one upload, or none (any more). More only
+   * where they were given the content's own id for each, as before uploads had ids.
+   */
+  held: FileReference[];
+  /** Whether unified has given it, to whomever. Else it is of a row of the old path. */
+  ours: boolean;
 }
 
 /** Where something that moved is now. `oldId` is what it was called before: the path of a folder's file, the id at a provider. */
@@ -125,19 +139,22 @@ export interface Ledger {
     expiresAt?: string | null,
   ): Promise<boolean>;
   /**
-   * Idempotent: the same holder, tool and name for the same file (and the same mirrored upload) is the same reference; what was once
-   * kept stays kept. Takes a deletion back whose purge has not begun: the file has a holder again.
+   * Idempotent: the same holder, tool and name for the same file (and the same mirrored upload, or the same id of its own) is the same
+   * reference; what was once kept stays kept. An upload's own id stands for the file from then on. Takes a deletion back whose purge has
+   * not begun: the file has a holder again.
    */
   addReference(fileId: string, reference: NewReference): Promise<FileReference>;
   references(fileId: string): Promise<FileReference[]>;
   /** False when there was none. Never deletes a file. */
   deleteReference(referenceId: string): Promise<boolean>;
 
-  /** Follows `duplicate_of`. Null when unknown. */
+  /** Also the file of an upload's own id, and of a row that turned out to be the same content. Null when unknown. */
   file(fileId: string): Promise<FileRecord | null>;
   fileByHash(sha256: string): Promise<FileRecord | null>;
   /** Files that somebody calls by this name, or that came under it. */
   filesByName(name: string, limit: number): Promise<FileRecord[]>;
+  /** Null when unknown. Reads only. */
+  givenId(id: string, userId: string | null): Promise<GivenId | null>;
   /** All rows, also failed and deleted ones. */
   copies(fileId: string): Promise<FileCopy[]>;
   /** The completed, undeleted copy that stands on this object, and its file; null where the ledger does not know it. */

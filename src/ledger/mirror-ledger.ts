@@ -15,6 +15,8 @@ export interface LegacyCopy {
 /** An upload that unified answered. */
 export interface UnifiedFile {
   referenceId: string;
+  /** By which the application knows it: the upload's own, or the file's. */
+  id: string;
   fileId: string;
   userId: string | null;
   name: string;
@@ -48,9 +50,16 @@ export interface MirrorLedger {
   mirrorsOf(userId: string | null, legacyId: string): Promise<FileReference[]>;
   /**
    * An upload arrived at unified after legacy had answered: what it holds becomes the mirror of that answer. False when it is not
-   * there (any more). Idempotent.
+   * there (any more). Idempotent. `uploadId`: its own id, where it has one.
    */
-  adoptLate(late: { fileId: string; tool: string; userId: string | null; name: string; legacyId: string }): Promise<boolean>;
+  adoptLate(late: {
+    fileId: string;
+    tool: string;
+    userId: string | null;
+    name: string;
+    legacyId: string;
+    uploadId?: string;
+  }): Promise<boolean>;
   /** By reference; `after` is the last one's. @param since ISO 8601; null: all */
   unifiedFiles(tool: string, page: Page & { since: string | null; missingOnly: boolean }): Promise<UnifiedFile[]>;
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FileCopy, FileRecord, FileReference, MigrationItem } from '../domain/models.ts';
-import type { Claim, FileListing, HeldFile, IdMapping, ProviderState, Traffic, Usage } from './ledger.ts';
+import type { Claim, FileListing, GivenId, HeldFile, IdMapping, ProviderState, Traffic, Usage } from './ledger.ts';
 
 /** Rows and answers of the ledger's functions, as they come over the wire, turned into the models. */
 
@@ -22,7 +22,7 @@ export const MigrationItemRow = row(MigrationItem);
 
 export const HeldRow: z.ZodType<HeldFile> = row(
   z.object({
-    ...{ referenceId: z.string(), fileId: z.string(), name: z.string() },
+    ...{ referenceId: z.string(), id: z.string(), fileId: z.string(), name: z.string() },
     ...{ sizeBytes: z.number().nullable(), mimeType: z.string().nullable(), sha256: z.string().nullable() },
   }),
 );
@@ -44,6 +44,7 @@ export const ClaimRow: z.ZodType<Claim> = row(
   ]),
 );
 
+export const GivenIdRow: z.ZodType<GivenId> = z.object({ file: FileRow, held: z.array(ReferenceRow), ours: z.boolean() });
 export const CopyWithFileRow = z.object({ file: FileRow, copy: CopyRow });
 export const UsageRow: z.ZodType<Usage> = z.object({ purpose: z.string(), files: z.number(), bytes: z.number() });
 export const ProviderStateRow: z.ZodType<ProviderState> = row(

@@ -7,6 +7,7 @@ import {
   CopyRow,
   CopyWithFileRow,
   FileRow,
+  GivenIdRow,
   HeldRow,
   IdMapPageRow,
   IdMappingRow,
@@ -34,7 +35,7 @@ export function createSupabaseLedger(options: SupabaseLedgerOptions): Ledger {
   return {
     async check() {
       // A function of the last migration: where it answers, all of them are there.
-      await call('list_copies_at', { p_provider: '', p_account: '' }, z.array(z.unknown()));
+      await call('find_given_id', { p_id: '00000000-0000-0000-0000-000000000000', p_user_id: null }, z.unknown());
     },
 
     claim: ({ content, ...request }) =>
@@ -98,6 +99,7 @@ export function createSupabaseLedger(options: SupabaseLedgerOptions): Ledger {
     file: (fileId) => call('get_file', { p_file_id: fileId }, FileRow.nullable()),
     fileByHash: (sha256) => call('get_file_by_hash', { p_sha256: sha256 }, FileRow.nullable()),
     filesByName: (name, limit) => call('find_files_by_name', { p_name: storable(name), p_limit: limit }, z.array(FileRow)),
+    givenId: (id, userId) => call('find_given_id', { p_id: id, p_user_id: storable(userId) }, GivenIdRow.nullable()),
     copies: (fileId) => call('get_file_copies', { p_file_id: fileId }, z.array(CopyRow)),
     copyByProviderId: (provider, account, providerFileId) =>
       call(
@@ -189,5 +191,6 @@ function referenceArguments(reference: NewReference) {
     p_tags: reference.tags.map((tag) => storable(tag)),
     p_keep: reference.keep,
     p_legacy_id: storable(reference.legacyId ?? null),
+    p_upload_id: reference.uploadId ?? null,
   };
 }

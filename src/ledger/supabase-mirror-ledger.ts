@@ -17,6 +17,7 @@ const CopyRow: z.ZodType<LegacyCopy> = row(
 const UnifiedFileRow: z.ZodType<UnifiedFile> = row(
   z.object({
     referenceId: z.string(),
+    id: z.string(),
     fileId: z.string(),
     userId: z.string().nullable(),
     name: z.string(),
@@ -54,12 +55,12 @@ export function createSupabaseMirrorLedger(options: DataApiOptions): MirrorLedge
           ),
     mirrorsOf: (userId, legacyId) =>
       call('list_mirrors', { p_user_id: storable(userId), p_legacy_id: storable(legacyId) }, z.array(ReferenceRow)),
-    adoptLate: ({ fileId, tool, userId, name, legacyId }) =>
+    adoptLate: ({ fileId, tool, userId, name, legacyId, uploadId = null }) =>
       call(
         'adopt_late_upload',
         {
           ...{ p_file_id: fileId, p_tool: storable(tool), p_user_id: storable(userId) },
-          ...{ p_name: storable(name), p_legacy_id: storable(legacyId) },
+          ...{ p_name: storable(name), p_legacy_id: storable(legacyId), p_upload_id: uploadId },
         },
         z.boolean(),
       ),

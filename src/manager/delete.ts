@@ -14,6 +14,7 @@ export interface DeleteDependencies {
 }
 
 export interface Deleted {
+  /** Of those that were to be given up: not what somebody else gave up at the same time. */
   references: number;
   /** Copies marked as deleted; 0 while somebody still holds the file. They can be restored until they are purged. */
   copies: number;
@@ -50,14 +51,16 @@ export async function deleteFile(
         code: 'reference_not_found',
       },
     );
-  for (const reference of given) await ledger.deleteReference(reference.id);
+  let gone = 0;
+  for (const reference of given) if (await ledger.deleteReference(reference.id)) gone += 1;
   const heldBy = references.filter((reference) => !given.includes(reference));
-  if (heldBy.length > 0) return { references: given.length, copies: 0, purged: 0, heldBy };
+  // Also where others held it just now: who gives up the last hold at the same time sees ours, as we saw theirs.
   const copies = await ledger.softDelete(file.id, reason, { unreferencedOnly: true });
+  if (heldBy.length > 0 && copies === 0) return { references: gone, copies, purged: 0, heldBy };
   const marked = before.filter((copy) => copy.status === 'completed' && copy.deletedAt === null);
   for (const copy of copies > 0 ? marked : []) onDeleted?.(copy.provider);
   const purged = purge ? await purgeCopies(file, signal, { ledger, provider }) : 0;
-  return { references: given.length, copies, purged, heldBy };
+  return { references: gone, copies, purged, heldBy: [] };
 }
 
 /** Removes the objects of what is marked as deleted. The ledger decides which, so that nothing is purged that was uploaded again meanwhile. */

@@ -1,7 +1,7 @@
 import { choosePurpose } from '../domain/capabilities.ts';
 import { DuplicateFileError, FileManagementError, FileNotFoundError, UploadError } from '../domain/errors.ts';
 import type { FileContent, FileSource, Namespace, NewReference } from '../domain/models.ts';
-import type { Claimed, Stored } from '../domain/upload-file.ts';
+import type { Claimed, Recorded, Stored } from '../domain/upload-file.ts';
 import type { UploadOrder } from '../domain/upload-order.ts';
 import type { Claim, ClaimRequest, Ledger } from '../ledger/ledger.ts';
 import { namesByContent, type ObjectIdentity, type Provider } from '../providers/provider.ts';
@@ -9,6 +9,7 @@ import { createFileBytes, hashObject } from './file-bytes.ts';
 import { mimeTypeOf } from './file-name.ts';
 import { checkExtension, checkFit, checkReadBack, type Destination, type Limits } from './fit.ts';
 import type { HashCache } from './hash-cache.ts';
+import { uploadIdOf } from './upload-id.ts';
 
 /** How long deleting an object too many may take. */
 const SURPLUS_MS = 30_000;
@@ -28,6 +29,7 @@ export interface UploadTarget {
   /** Whether a content that is there already is the answer, or an error. */
   onDuplicate: 'reuse' | 'error';
   replaces?: UploadOrder['replaces'];
+  distinctBy?: UploadOrder['distinctBy'];
 }
 
 /** What a step may use of its surroundings. */
@@ -84,7 +86,7 @@ export function createUploadSteps({ ledger, provider, limits, hashes, onSurplus 
     }
   }
   /** Two may have sent the same content, one after the other's lease had run out: the first to be recorded counts. */
-  async function theOneThatCounts(claim: Claimed, { id }: Stored, to: Provider): Promise<boolean | string> {
+  async function theOneThatCounts(claim: Claimed, { id }: Stored, to: Provider): Promise<true | string> {
     const counting = (await ledger.copies(claim.fileId)).find((copy) => copy.id === claim.copyId)?.providerFileId ?? id;
     if (counting === id) return true;
     const error = await to.delete(id, AbortSignal.timeout(SURPLUS_MS)).then(
@@ -168,16 +170,28 @@ export function createUploadSteps({ ledger, provider, limits, hashes, onSurplus 
       }
     },
 
-    /** Marks the copy as there and the reference as held. False when the claim was lost; else the id that counts, or true. Idempotent. */
-    async record(claim: Claimed, stored: Stored, target: UploadTarget): Promise<boolean | string> {
+    /**
+     * Marks the copy as there and the reference as held. False when the claim was lost; else the id that counts, or true; with the
+     * upload's own id where it is to have one. Idempotent.
+     */
+    async record(claim: Claimed, stored: Stored, target: UploadTarget): Promise<boolean | string | Recorded> {
+      const { reference, distinctBy } = target;
+      const uploadId = distinctBy === undefined ? undefined : uploadIdOf(claim.fileId, reference, distinctBy);
       // Nobody holds what a comparison uploads: it is removed when that is over.
       const recorded =
         target.namespace === 'shadow'
           ? ledger.complete(claim.copyId, target.owner, stored.id, stored.expiresAt)
-          : ledger.record(claim, target.owner, stored.id, target.reference, stored.expiresAt);
+          : ledger.record(
+              claim,
+              target.owner,
+              stored.id,
+              uploadId === undefined ? reference : { ...reference, uploadId },
+              stored.expiresAt,
+            );
       if (!(await recorded)) return false;
       const to = provider(target.provider);
-      return claim.outcome === 'completed' || namesByContent(to) ? true : await theOneThatCounts(claim, stored, to);
+      const counting = claim.outcome === 'completed' || namesByContent(to) ? true : await theOneThatCounts(claim, stored, to);
+      return uploadId === undefined ? counting : { providerFileId: counting === true ? stored.id : counting, uploadId };
     },
 
     /** Compares the copy with the content: by what the provider has on record (`stored`), or by reading all of it back (`download`). */

@@ -22,6 +22,7 @@ export interface UploadOptions {
   onDuplicate?: UploadOrder['onDuplicate'];
   attempts?: UploadOrder['attempts'];
   staged?: UploadOrder['staged'];
+  distinctBy?: UploadOrder['distinctBy'];
   /** In logs and in Temporal's UI; one is made where none is given. */
   operationId?: string;
   /** Absent: the same file, unchanged, for the same holder at the same provider is the same upload while it runs. */
@@ -46,6 +47,7 @@ export async function uploadDurably(source: FileSource, options: UploadOptions, 
     onStarted,
     attempts,
     staged,
+    distinctBy,
   } = options;
   signal.throwIfAborted();
   const idempotencyKey = options.idempotencyKey ?? keyOf(source, reference, provider, verify);
@@ -53,6 +55,7 @@ export async function uploadDurably(source: FileSource, options: UploadOptions, 
     ...{ idempotencyKey, source, provider, namespace: 'live', reference, verify, onDuplicate, operationId },
     ...(attempts === undefined ? {} : { attempts }),
     ...(staged === true ? { staged } : {}),
+    ...(distinctBy === undefined ? {} : { distinctBy }),
   };
   const started = await uploads.startUpload(order);
   onStarted?.(started);

@@ -13,7 +13,9 @@ export const QUERY = {
   operation_id: z
     .string()
     .regex(/^[A-Za-z0-9._:-]{1,200}$/, 'must be 1 to 200 of A-Z, a-z, 0-9 and . _ : -')
-    .describe("The application's own id of the request, for logs and workflows; one is made where it is absent"),
+    .describe(
+      "The application's own id of the request, for logs and workflows; one is made where it is absent. An upload of the same bytes and name under the same one is the same, tried again",
+    ),
   user: storable(upTo(500)).describe('On whose behalf; absent: on nobody’s'),
   name: storable(upTo(4096)).describe('What the file is called'),
   purpose: storable(upTo(100)).default('storage').describe("What the file is for (a use, or a provider's own purpose)"),

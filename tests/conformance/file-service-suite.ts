@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FileNotFoundError } from '../../src/domain/errors.ts';
-import type { CallContext, FileService, UploadFile } from '../../src/facade/file-service.ts';
+import type { CallContext, FileService, StoredFile, UploadFile } from '../../src/facade/file-service.ts';
 import { drain, freshSeed, MIB, pattern, sha256Of } from '../support/bodies.ts';
 
 /** A file to upload, of a content that no other has. */
@@ -24,6 +24,17 @@ export const contextOf = (more: Partial<CallContext> = {}): CallContext => ({
   signal: new AbortController().signal,
   ...more,
 });
+
+/** A user's files, page by page. */
+export async function listedBy(service: FileService, context: CallContext): Promise<StoredFile[]> {
+  const listed: StoredFile[] = [];
+  for (let after: string | null = null; ; ) {
+    const { files, next } = await service.list({ after, limit: 2 }, context);
+    listed.push(...files);
+    if (next === null) return listed;
+    after = next;
+  }
+}
 
 /** What both sides of the facade promise. */
 export function describeFileService(name: string, open: () => Promise<{ service: FileService; close(): Promise<void> }>): void {
@@ -68,13 +79,7 @@ export function describeFileService(name: string, open: () => Promise<{ service:
       const mine = new Set<string>();
       for (let at = 0; at < 5; at += 1) mine.add((await service.upload(sampleFile(10).file, ann)).id);
       await service.upload(sampleFile(10).file, bob);
-      const listed: string[] = [];
-      for (let after: string | null = null; ; ) {
-        const page = await service.list({ after, limit: 2 }, ann);
-        listed.push(...page.files.map(({ id }) => id));
-        after = page.next;
-        if (after === null) break;
-      }
+      const listed = (await listedBy(service, ann)).map(({ id }) => id);
       expect(listed.toSorted()).toEqual([...mine].toSorted());
     });
 
@@ -85,6 +90,24 @@ export function describeFileService(name: string, open: () => Promise<{ service:
       expect(await service.info(id, context)).toBeNull();
       expect(await service.delete(id, context)).toBe(false);
       await expect(service.download(id, context)).rejects.toBeInstanceOf(FileNotFoundError);
+    });
+
+    test.each([
+      ['two names', 'a.txt', 'b.txt'],
+      ['one name', 'a.txt', 'a.txt'],
+    ])('keeps the same bytes under %s as two files, of which one stays when the other is deleted', async (_, first, second) => {
+      const { file, sha256 } = sampleFile(10);
+      const context = contextOf();
+      const upload = async (name: string) => await service.upload({ ...file, name }, { ...context, operationId: randomUUID() });
+      const [one, two] = [await upload(first), await upload(second)];
+      expect(one.id).not.toBe(two.id);
+      const listed = async () => (await listedBy(service, context)).map(({ id, name }) => `${id} ${name}`);
+      expect((await listed()).sort()).toEqual([`${one.id} ${first}`, `${two.id} ${second}`].sort());
+      expect([await service.delete(one.id, context), await service.delete(one.id, context)]).toEqual([true, false]);
+      expect(await service.info(one.id, context)).toBeNull();
+      expect(await service.info(two.id, context)).toMatchObject({ id: two.id, name: second });
+      expect(await listed()).toEqual([`${two.id} ${second}`]);
+      expect(await drain((await service.download(two.id, context)).chunks)).toEqual({ sizeBytes: 10, sha256 });
     });
 
     test('stops at once when the caller does', async () => {

@@ -36,6 +36,24 @@ export function describeHolding(on: { ledger: Ledger }): void {
       expect((await on.ledger.filesByName(name, 10)).map(({ id }) => id)).toEqual([one.fileId, two.fileId].sort());
       expect(await on.ledger.filesByName(name, 1)).toHaveLength(1);
       expect(await on.ledger.filesByName(`${name} no`, 10)).toEqual([]);
+      const own = `${randomUUID()} of an upload`;
+      const { id } = await on.ledger.addReference(one.fileId, reference({ name: own, uploadId: randomUUID() }));
+      expect((await on.ledger.filesByName(own, 10)).map((file) => file.id)).toEqual([one.fileId]);
+      await on.ledger.deleteReference(id);
+      expect(await on.ledger.filesByName(own, 10)).toEqual([]);
+    });
+
+    it('of uploads with ids of their own are one for each, also when added 30 times at once, and beside the one of the content', async () => {
+      const { fileId } = await stored(on.ledger);
+      const [uploadId, other] = [randomUUID(), randomUUID()];
+      const added = await Promise.all(Array.from({ length: 30 }, () => on.ledger.addReference(fileId, reference({ uploadId }))));
+      expect(new Set(added.map(({ id }) => id)).size).toBe(1);
+      expect(added[0]).toMatchObject({ uploadId, fileId });
+      const second = await on.ledger.addReference(fileId, reference({ uploadId: other }));
+      await on.ledger.addReference(fileId, reference());
+      expect(await on.ledger.references(fileId)).toHaveLength(3);
+      await on.ledger.deleteReference(second.id);
+      expect(await on.ledger.references(fileId)).toHaveLength(2);
     });
 
     it('are given back as they were said', async () => {
@@ -107,6 +125,18 @@ export function describeHolding(on: { ledger: Ledger }): void {
         expect(await on.ledger.copies(fileId)).toEqual([expect.objectContaining({ deletedAt: null, providerFileId: objectId })]);
       }
       expect(await again(on.ledger, request)).toMatchObject({ outcome: 'completed', providerFileId: objectId });
+    });
+
+    it('is asked for and taken back by the id of an upload, too, also when nobody holds that any more', async () => {
+      const { fileId } = await stored(on.ledger);
+      const uploadId = randomUUID();
+      const held = await on.ledger.addReference(fileId, reference({ uploadId, keep: 'keep' }));
+      expect(await on.ledger.softDelete(uploadId, 'asked for')).toBe(0);
+      await on.ledger.deleteReference(held.id);
+      expect(await on.ledger.softDelete(uploadId, 'asked for')).toBe(1);
+      expect(await on.ledger.file(uploadId)).toMatchObject({ id: fileId });
+      expect(await on.ledger.restore(uploadId)).toBe(1);
+      expect(await on.ledger.copies(uploadId)).toMatchObject([{ fileId, deletedAt: null }]);
     });
 
     it('says that it does not know a file', async () => {

@@ -31,6 +31,36 @@ export function describeReading(on: { ledger: Ledger }): void {
       await expect(on.ledger.touch(randomUUID())).rejects.toBeInstanceOf(FileNotFoundError);
     });
 
+    it('tells what a user holds under an id that was given out: one upload, or the content as such', async () => {
+      const [userId, other] = [`user-${randomUUID()}`, `user-${randomUUID()}`];
+      const { fileId, copyId } = await stored(on.ledger);
+      const [uploadId, second] = [randomUUID(), randomUUID()];
+      expect(await on.ledger.givenId(uploadId, userId)).toBeNull();
+      for (const own of [uploadId, second]) await on.ledger.addReference(fileId, reference({ userId, uploadId: own }));
+      await on.ledger.addReference(fileId, reference({ userId, legacyId: 'old/1' }));
+      const file = await on.ledger.file(fileId);
+      for (const id of [uploadId, uploadId.toUpperCase()])
+        expect(await on.ledger.givenId(id, userId)).toMatchObject({ file, held: [{ uploadId, userId }], ours: true });
+      expect(await on.ledger.givenId(uploadId, other)).toMatchObject({ held: [], ours: true });
+      expect(await on.ledger.givenId(uploadId, null)).toMatchObject({ held: [], ours: true });
+      expect(await on.ledger.givenId(fileId, userId)).toMatchObject({ file, held: [], ours: true });
+      for (const name of ['a.txt', 'b.txt']) {
+        await on.ledger.addReference(fileId, reference({ userId, name }));
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+      expect(await on.ledger.givenId(fileId, userId)).toMatchObject({ held: [{ name: 'a.txt' }, { name: 'b.txt' }] });
+
+      const listed = await on.ledger.listHeldBy(userId, { after: null, limit: 10 });
+      expect(listed.map(({ id }) => id).sort()).toEqual([fileId, fileId, uploadId, second].sort());
+      expect(listed.every((held) => held.fileId === fileId)).toBe(true);
+      const [own] = (await on.ledger.givenId(uploadId, userId))?.held ?? [];
+      await on.ledger.deleteReference(own?.id ?? '');
+      expect(await on.ledger.givenId(uploadId, userId)).toMatchObject({ held: [], ours: true });
+      await on.ledger.invalidate(copyId, 'gone');
+      expect(await on.ledger.givenId(fileId, userId)).toMatchObject({ ours: false });
+      expect(await on.ledger.givenId(second, userId)).toMatchObject({ held: [{ uploadId: second }], ours: true });
+    });
+
     it('lists what a user holds, under their own names, page by page, and nobody else', async () => {
       const userId = `user-${randomUUID()}`;
       const { fileId } = await stored(on.ledger);

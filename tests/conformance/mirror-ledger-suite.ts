@@ -123,6 +123,21 @@ export function describeMirrorLedger(
         expect(await mirrors.mirrorsOf(late.userId, legacyId)).toMatchObject([{ fileId: late.fileId, name: 'note.txt' }]);
       });
 
+      it('takes over the very upload that arrived, and no other of the same bytes and name', async () => {
+        const { tool, userId, name, fileId } = await upload();
+        const [uploadId, other] = [randomUUID(), randomUUID()];
+        for (const own of [uploadId, other]) await ledger.addReference(fileId, reference({ tool, userId, name, uploadId: own }));
+        const late = { tool, userId, name, fileId, legacyId: freshId('old') };
+        expect(await mirrors.adoptLate({ ...late, uploadId: randomUUID() })).toBe(false);
+        expect(await mirrors.adoptLate({ ...late, uploadId })).toBe(true);
+        expect(await mirrors.adoptLate({ ...late, uploadId })).toBe(false);
+        expect([await ledger.file(uploadId), await ledger.file(other)]).toMatchObject([null, { id: fileId }]);
+        expect((await ledger.listHeldBy(userId, whole)).map(({ id }) => id).sort()).toEqual([fileId, other].sort());
+        expect(await mirrors.mirrorsOf(userId, late.legacyId)).toMatchObject([{ fileId, legacyId: late.legacyId }]);
+        const shown = await mirrors.unifiedFiles(tool, { since: null, missingOnly: true, ...whole });
+        expect(shown.map(({ id }) => id).sort()).toEqual([fileId, other].sort());
+      });
+
       it('leaves an upload alone that is the answer of another one, too', async () => {
         const late = await upload();
         const { tool, userId, name, fileId } = late;

@@ -100,6 +100,32 @@ describe('cutover serve', { timeout: 60_000 }, () => {
     expect(leftIn(staging())).toEqual([]);
   });
 
+  test('gives each upload an id of its own, also of the same bytes; the commands know it, and delete no other', async () => {
+    const served = await serve();
+    const ask = asker(served.url);
+    const who = `tool=${TOOL}&user=ann-${randomUUID()}`;
+    const body = `the same ${randomUUID()}`;
+    const upload = async (operation: string) => {
+      const answer = await ask(`/files?name=note.txt&${who}&operation_id=${operation}`, { method: 'POST', body });
+      return ((await answer.json()) as { id: string }).id;
+    };
+    const first = await upload('one');
+    const second = await upload('two');
+    expect(await upload('one')).toBe(first);
+    expect(second).not.toBe(first);
+    expect(((await (await ask(`/files?${who}`)).json()) as { files: { id: string }[] }).files).toHaveLength(2);
+    const command = (...args: string[]) => startCommand(args, { cwd: cutover.folder, env: envBeside(cutover) }).ended;
+    expect((await command('info', first)).stdout).toContain(`as note.txt (storage, keep), known as ${second}`);
+    expect((await command('delete', first, '--yes')).code).toBe(0);
+    const again = await command('delete', first, '--yes');
+    expect([again.code, again.stderr]).toEqual([2, expect.stringContaining('and its content is held by others')]);
+    expect((await ask(`/files/${first}?${who}`)).status).toBe(404);
+    expect(await (await ask(`/files/${second}/content?${who}`)).text()).toBe(body);
+    expect((await ask(`/files/${second}?${who}`, { method: 'DELETE' })).status).toBe(204);
+    expect((await command('restore', first)).code).toBe(0);
+    expect(await stop(served)).toBe(0);
+  });
+
   test('keeps nothing of an upload whose client has gone in the middle', async () => {
     const served = await serve();
     const { leave } = halfSent(served.url, 200_000, 'gone');

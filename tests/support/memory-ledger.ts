@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { FileNotFoundError, LedgerError, ValidationError } from '../../src/domain/errors.ts';
-import type { FileCopy, FileRecord, FileReference, MigrationItem } from '../../src/domain/models.ts';
+import type { FileCopy, FileRecord, FileReference, MigrationItem, NewReference } from '../../src/domain/models.ts';
 import type { Claim, FileListing, IdMapping, Ledger, Page, ProviderState } from '../../src/ledger/ledger.ts';
 
 interface Copy extends FileCopy {
@@ -22,6 +22,8 @@ export function createMemoryLedger(): Ledger {
   const files = new Map<string, FileRecord & { sizeBytes: number }>();
   const copies: Copy[] = [];
   const references: FileReference[] = [];
+  /** By the ids of uploads, the contents that they are of; also when nobody holds them any more. */
+  const uploads = new Map<string, string>();
   const reports = new Map<string, Map<string, Recorded>>();
   const states = new Map<string, ProviderState>();
 
@@ -32,8 +34,9 @@ export function createMemoryLedger(): Ledger {
       throw new ValidationError(`a lease of ${seconds} seconds is not possible`, { code: 'invalid_lease' });
     return new Date(Date.now() + seconds * 1000).toISOString();
   };
+  const contentOf = (id: string): string => uploads.get(id) ?? id;
   const fileOf = (id: string) => {
-    const file = files.get(id);
+    const file = files.get(contentOf(id));
     if (file === undefined) throw new FileNotFoundError(`the ledger has no file ${id}`, { code: 'file_not_found' });
     return file;
   };
@@ -162,12 +165,14 @@ export function createMemoryLedger(): Ledger {
       await ledger.addReference(fileId, reference);
       return true;
     },
-    async addReference(fileId, reference) {
-      const file = fileOf(fileId);
-      const { tool, userId, name, legacyId = null } = reference;
-      const known = references.find(
-        (r) => r.fileId === fileId && r.tool === tool && r.userId === userId && r.name === name && (r.legacyId ?? null) === legacyId,
-      );
+    async addReference(given, reference) {
+      const file = fileOf(given);
+      const { id: fileId } = file;
+      const { uploadId } = reference;
+      const holding = ({ tool, userId, name, legacyId, uploadId }: NewReference) =>
+        JSON.stringify([tool, userId, name, legacyId, uploadId]);
+      const known = references.find((r) => r.fileId === fileId && holding(r) === holding(reference));
+      if (uploadId != null) uploads.set(uploadId, fileId);
       file.accessedAt = now();
       if (!copies.some((c) => c.fileId === fileId && c.namespace === 'live' && c.status === 'completed' && c.deletedAt === null))
         await ledger.restore(fileId);
@@ -176,21 +181,33 @@ export function createMemoryLedger(): Ledger {
       references.push(made);
       return { ...made };
     },
-    references: async (fileId) => references.filter((reference) => reference.fileId === fileId).map((reference) => ({ ...reference })),
+    references: async (fileId) =>
+      references.filter((reference) => reference.fileId === contentOf(fileId)).map((reference) => ({ ...reference })),
     async deleteReference(id) {
       const index = references.findIndex((reference) => reference.id === id);
       if (index >= 0) references.splice(index, 1);
       return index >= 0;
     },
 
-    file: async (fileId) => files.get(fileId) ?? null,
+    file: async (fileId) => files.get(contentOf(fileId)) ?? null,
+    async givenId(asked, userId) {
+      const id = asked.toLowerCase();
+      const file = files.get(contentOf(id));
+      if (file === undefined) return null;
+      const own = uploads.has(id);
+      const held = references.filter(
+        (r) => r.userId === userId && r.legacyId == null && (own ? r.uploadId === id : r.fileId === id && r.uploadId == null),
+      );
+      const there = copies.some((c) => c.fileId === id && c.namespace === 'live' && c.status === 'completed' && c.deletedAt === null);
+      return { file, held: held.map((reference) => ({ ...reference })), ours: own || there };
+    },
     fileByHash: async (sha256) => [...files.values()].find((file) => file.sha256 === sha256) ?? null,
     filesByName: async (name, limit) =>
       [...files.values()]
         .filter((file) => file.originalName === name || references.some((held) => held.fileId === file.id && held.name === name))
         .sort((a, b) => (a.id < b.id ? -1 : 1))
         .slice(0, limit),
-    copies: async (fileId) => copies.filter((copy) => copy.fileId === fileId).map(visible),
+    copies: async (fileId) => copies.filter((copy) => copy.fileId === contentOf(fileId)).map(visible),
     async copyByProviderId(provider, account, providerFileId) {
       const standing = (c: Copy) => c.provider === provider && c.account === account && c.providerFileId === providerFileId;
       const copy = copies.find((c) => standing(c) && c.status === 'completed' && c.deletedAt === null);
@@ -220,9 +237,9 @@ export function createMemoryLedger(): Ledger {
         .filter((reference) => reference.userId === userId && reference.id > (after ?? '') && there(reference.fileId))
         .sort((a, b) => (a.id < b.id ? -1 : 1))
         .slice(0, limit)
-        .map(({ id, fileId, name }) => {
+        .map(({ id, fileId, name, uploadId }) => {
           const { sizeBytes = null, mimeType = null, sha256 = null } = files.get(fileId) ?? {};
-          return { referenceId: id, fileId, name, sizeBytes, mimeType, sha256 };
+          return { referenceId: id, id: uploadId ?? fileId, fileId, name, sizeBytes, mimeType, sha256 };
         });
     },
     async list(page) {
@@ -238,16 +255,16 @@ export function createMemoryLedger(): Ledger {
       fileOf(fileId).accessedAt = now();
     },
 
-    async softDelete(fileId, deletionReason, { unreferencedOnly = false } = {}) {
-      fileOf(fileId);
+    async softDelete(given, deletionReason, { unreferencedOnly = false } = {}) {
+      const { id: fileId } = fileOf(given);
       if (held(fileId) || kept(fileId)) return 0;
       if (unreferencedOnly && references.some((reference) => reference.fileId === fileId)) return 0;
       const marked = copies.filter((copy) => copy.fileId === fileId && copy.status === 'completed' && copy.deletedAt === null);
       for (const copy of marked) set(copy, { deletedAt: now(), deletionReason });
       return marked.length;
     },
-    async restore(fileId) {
-      fileOf(fileId);
+    async restore(given) {
+      const { id: fileId } = fileOf(given);
       const back = copies.filter((c) => c.fileId === fileId && there(c) && c.deletedAt !== null && !c.purgeStarted);
       for (const copy of back) set(copy, { deletedAt: null, deletionReason: null });
       return back.length;

@@ -3,7 +3,7 @@ import type { FileRecord } from '../../src/domain/models.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { deleteFile } from '../../src/manager/delete.ts';
 import type { Provider } from '../../src/providers/provider.ts';
-import { claimRequest } from '../conformance/ledger-samples.ts';
+import { claimRequest, reference } from '../conformance/ledger-samples.ts';
 import { createMemoryLedger } from '../support/memory-ledger.ts';
 import { createMemoryProvider } from '../support/memory-provider.ts';
 
@@ -47,6 +47,31 @@ test('What is in another bucket of the same storage is purged there', async () =
   const file = await storedAt('project/b');
   expect(await deleteFile(file, 'all', purging, { ledger, provider: at('project/c', false) })).toMatchObject({ purged: 1 });
   expect(deleted).toEqual(['b/object']);
+});
+
+test('Two who give up the last two holds at the same time leave no object behind, and each hold is given up once', async () => {
+  const { id: fileId } = await storedAt('project/b');
+  const file = (await ledger.file(fileId)) as FileRecord;
+  const [one, two] = [await ledger.addReference(fileId, reference()), await ledger.addReference(fileId, reference({ name: 'b' }))];
+  const give = (id: string) =>
+    deleteFile(file, [id], { ...purging, purge: false }, { ledger: snapshotsFirst, provider: at('project/b', false) });
+  // Each has seen the other's hold before either is given up.
+  const seen = Promise.withResolvers<void>();
+  let looking = 0;
+  const snapshotsFirst: Ledger = {
+    ...ledger,
+    async references(id) {
+      const found = await ledger.references(id);
+      looking += 1;
+      if (looking === 3) seen.resolve();
+      await seen.promise;
+      return found;
+    },
+  };
+  const ends = await Promise.all([give(one.id), give(two.id), give(two.id)]);
+  expect(ends.reduce((sum, { references }) => sum + references, 0)).toBe(2);
+  expect(ends.reduce((sum, { copies }) => sum + copies, 0)).toBe(1);
+  expect(await ledger.copies(fileId)).toMatchObject([{ deletedAt: expect.any(String) }]);
 });
 
 test('What a failed upload may have left is not called purged before somebody has looked for it: that is the sweep’s', async () => {

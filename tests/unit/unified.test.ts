@@ -64,6 +64,11 @@ describe('An upload by the new path', () => {
     });
   });
 
+  test('is known by its own id, where its worker knows of such', async () => {
+    const uploadId = '0f8fad5b-d9cb-869f-a165-70867728950e';
+    expect(await unified(taken(Promise.resolve({ ...DONE, uploadId }))).upload(file, context())).toMatchObject({ id: uploadId });
+  });
+
   test('leaves what was handed over to the workflow, and removes what was not', async () => {
     await unified(taken(Promise.resolve(DONE))).upload(file, context());
     expect(removed).toBe(0);

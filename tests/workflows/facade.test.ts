@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import { ProviderUnavailableError } from '../../src/domain/errors.ts';
 import type { RolloutPlan } from '../../src/domain/rollout.ts';
@@ -8,6 +9,7 @@ import { folderStaging, storageStaging } from '../../src/facade/staging.ts';
 import { createUnified } from '../../src/facade/unified.ts';
 import { createFileManager } from '../../src/manager/file-manager.ts';
 import { type RolloutInput, rolloutWorkflowId } from '../../workflows/contract.ts';
+import { expectPlainFiles, fileOperations } from '../conformance/file-model.ts';
 import { describeFileService } from '../conformance/file-service-suite.ts';
 import { startFacade } from '../support/facade.ts';
 import { createMemoryFileService } from '../support/memory-file-service.ts';
@@ -50,6 +52,25 @@ describe.each([
       },
     };
   });
+});
+
+describe('Files of the new path, through durable workflows', () => {
+  let cutover: Running;
+  beforeAll(async () => {
+    cutover = await runOn(servers(), {}, { workers: 1 });
+  });
+  afterAll(() => cutover?.stop());
+
+  test('are to an application what they are at the old one, whatever it does with the same bytes', async () => {
+    const { config, stores, client } = cutover;
+    const manager = createFileManager({ ...stores, uploads: async () => client, smartHandler: config.providers.smartHandler });
+    const service = createUnified({
+      ...{ manager, ledger: stores.ledger, providerOf: () => 'supabase', patience: patienceOf(config) },
+      staging: folderStaging(join(cutover.folder, 'staging')),
+    });
+    const property = fc.asyncProperty(fileOperations(15), async (operations) => void (await expectPlainFiles(service, operations)));
+    await fc.assert(property, { numRuns: 15, endOnFailure: true });
+  }, 120_000);
 });
 
 describe('A ramp, as an application sees it', () => {

@@ -188,15 +188,26 @@ describe('Where both sides write and unified counts', () => {
     const [copy] = await copies(file.id);
     expect(legacy.files.get(copy?.legacyId ?? '')).toMatchObject({ sha256: file.sha256, name: 'note.txt', userId: app.caller.userId });
     expect(await app.listed()).toEqual([file.id]);
-    // The same again is the same file, and no second copy.
-    expect((await app.upload('again')).servedBy).toBe('unified');
-    expect((await app.upload('again')).servedBy).toBe('unified');
-    await expect.poll(() => legacy.files.size, SOON).toBe(2);
     expect(await app.facade.delete(file.id, app.caller)).toBe(true);
-    expect(await app.listed()).toHaveLength(1);
-    await expect.poll(() => legacy.files.size, SOON).toBe(1);
+    expect(await app.listed()).toEqual([]);
+    await expect.poll(() => legacy.files.size, SOON).toBe(0);
     await expect.poll(() => copies(file.id), SOON).toEqual([]);
     expect((await cutover.stores.rollouts.evidence(app.caller.tool, 1)).arms.legacy).toBeUndefined();
+  });
+
+  test('the same bytes uploaded twice have a copy each, and deleting one leaves the other at both sides', async () => {
+    const text = randomUUID();
+    const [first, second] = [await app.upload(text, 'one.txt'), await app.upload(text, 'one.txt')];
+    for (const { id } of [first, second]) await ended('unified', id);
+    expect(legacy.files.size).toBe(2);
+    expect((await app.listed()).sort()).toEqual([first.id, second.id].sort());
+    expect(await app.facade.delete(first.id, app.caller)).toBe(true);
+    await expect.poll(() => legacy.files.size, SOON).toBe(1);
+    await ended('unified', first.id);
+    expect(await app.listed()).toEqual([second.id]);
+    const [copy] = await copies(second.id);
+    expect([...legacy.files.keys()]).toEqual([copy?.legacyId]);
+    expect([await app.facade.delete(first.id, app.caller), await read(second.id)]).toEqual([false, text]);
   });
 
   test('a failing legacy side is repaired when it comes back', async () => {
@@ -216,12 +227,11 @@ describe('Where both sides write and unified counts', () => {
     await expect.poll(() => phase('unified', file.id), SOON).toBe('waiting');
     await app.facade.delete(file.id, app.caller);
     const again = await app.upload(text);
-    expect(again.id).toBe(file.id);
     legacy.failing = null;
-    await ended('unified', file.id);
+    for (const { id } of [file, again]) await ended('unified', id);
     await expect.poll(() => legacy.files.size, SOON).toBe(1);
-    await expect.poll(() => copies(file.id), SOON).toHaveLength(1);
-    expect(await app.listed()).toEqual([file.id]);
+    await expect.poll(() => copies(again.id), SOON).toHaveLength(1);
+    expect(await app.listed()).toEqual([again.id]);
   }, 60_000);
 
   test('a read that fails at unified is answered by legacy, under the same id', async () => {
@@ -245,6 +255,25 @@ describe('Where both sides write and unified counts', () => {
 });
 
 describe('An upload that arrives at unified after legacy had to answer', () => {
+  test('becomes the mirror, and no other upload of the same bytes and name does', async () => {
+    const { caller, routing } = app;
+    Object.assign(routing, { stage: 'live', share: 100 });
+    const text = randomUUID();
+    const own = await app.upload(text);
+    const impatient = startMirrored(cutover, legacy, { patience: { startMs: 5_000, doneMs: () => 1 } });
+    Object.assign(impatient.caller, caller);
+    Object.assign(impatient.routing, routing);
+    const late = await impatient.upload(text);
+    expect([own.servedBy, late.servedBy]).toEqual(['unified', 'legacy']);
+    await expect.poll(() => mirrors(late.id), SOON).toHaveLength(1);
+    await expect.poll(async () => (await app.listed()).sort(), SOON).toEqual([own.id, late.id].sort());
+    await app.facade.delete(late.id, caller);
+    await expect.poll(() => mirrors(late.id), SOON).toEqual([]);
+    expect(await app.listed()).toEqual([own.id]);
+    expect(await read(own.id)).toBe(text);
+    await impatient.close();
+  });
+
   test('is listed once, and deleted along', async () => {
     const impatient = startMirrored(cutover, legacy, { patience: { startMs: 5_000, doneMs: () => 1 } });
     const { caller, routing } = impatient;

@@ -20,7 +20,7 @@ const servers = () => ({ temporal: inject('temporal'), supabase: inject('supabas
 const SOON = { timeout: 30_000, interval: 100 };
 const nobody = createMemoryFileService('nobody');
 
-/** Uploads of one user that unified answered; contents by file id. */
+/** Uploads of one user that unified answered; contents by the ids that they were given. */
 async function uploads(cutover: Running, count: number) {
   const app = startMirrored(cutover, nobody);
   Object.assign(app.routing, { stage: 'live', share: 100 });
@@ -116,7 +116,7 @@ describe('Re-homing by the stock worker, straight to a bucket with rows', () => 
       for await (const chunk of (await legacy.download(file.legacyId ?? '', context)).chunks) hash.update(chunk);
       expect(hash.digest('hex')).toBe(
         createHash('sha256')
-          .update(contents.get(file.fileId) ?? '')
+          .update(contents.get(file.id) ?? '')
           .digest('hex'),
       );
     }
