@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { FileOperationResult, FileSource, NewReference, Verification } from '../domain/models.ts';
+import type { ModelKind } from '../domain/time-limits.ts';
 import type { UploadOrder } from '../domain/upload-order.ts';
 
 /** An upload that is under way, wherever it runs. */
@@ -21,6 +22,8 @@ export interface UploadOptions {
   onDuplicate?: UploadOrder['onDuplicate'];
   attempts?: UploadOrder['attempts'];
   staged?: UploadOrder['staged'];
+  /** What kind of model the file is for: its time limits count; absent: a standard one's. */
+  model?: ModelKind | undefined;
   /** In logs and in Temporal's UI; one is made where none is given. */
   operationId?: string;
   /** Absent: the same file, unchanged, for the same holder at the same provider is the same upload while it runs. */
@@ -45,6 +48,7 @@ export async function uploadDurably(source: FileSource, options: UploadOptions, 
     onStarted,
     attempts,
     staged,
+    model,
   } = options;
   signal.throwIfAborted();
   const idempotencyKey = options.idempotencyKey ?? keyOf(source, reference, provider, verify);
@@ -52,6 +56,7 @@ export async function uploadDurably(source: FileSource, options: UploadOptions, 
     ...{ idempotencyKey, source, provider, namespace: 'live', reference, verify, onDuplicate, operationId },
     ...(attempts === undefined ? {} : { attempts }),
     ...(staged === true ? { staged } : {}),
+    ...(model === undefined ? {} : { model }),
   };
   const started = await uploads.startUpload(order);
   onStarted?.(started);
