@@ -3,6 +3,7 @@ import { printable } from '../domain/format.ts';
 import type { ModelKind } from '../domain/time-limits.ts';
 import type { Ensured } from '../manager/ensure.ts';
 import type { CommandContext } from './context.ts';
+import { createLateNotice } from './late.ts';
 import { managerOf } from './manager.ts';
 import { modelOption, toOption, wholeNumber } from './options.ts';
 
@@ -36,12 +37,16 @@ export function registerEnsure(program: Command, context: CommandContext): void 
 export async function runEnsure(context: CommandContext, given: string, options: EnsureOptions): Promise<void> {
   const { to, purpose, lasting, model, json } = options;
   const manager = await managerOf(context);
-  const ensured = await manager.ensure(given, to, {
-    signal: context.signal,
-    model,
-    ...(purpose === undefined ? {} : { purpose }),
-    ...(lasting === undefined ? {} : { marginMs: lasting * 1000 }),
-  });
+  const unlessLate = createLateNotice({ config: context.config(), output: context.output, model });
+  // How large it is shows on the way: most are there, and nothing is sent.
+  const ensured = await unlessLate(0, () =>
+    manager.ensure(given, to, {
+      signal: context.signal,
+      model,
+      ...(purpose === undefined ? {} : { purpose }),
+      ...(lasting === undefined ? {} : { marginMs: lasting * 1000 }),
+    }),
+  );
   if (json === true) return await context.output.json(ensured);
   await context.output.data(ensured.providerFileId);
   context.output.message(told(ensured));

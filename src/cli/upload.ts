@@ -10,6 +10,7 @@ import { pathSourceOf } from '../sources/path-source.ts';
 import type { CommandContext } from './context.ts';
 import { describeError, exitCodeOf, UsageError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
+import { createLateNotice } from './late.ts';
 import { managerOf } from './manager.ts';
 import { collect, modelOption, toOption, verifyOption } from './options.ts';
 import { requireProvider } from './services.ts';
@@ -57,6 +58,7 @@ export async function runUpload(context: CommandContext, files: readonly string[
   const client = await context.services().client();
   const left = files.values();
   const failures: unknown[] = [];
+  const unlessLate = createLateNotice({ config: context.config(), output: context.output, model: options.model });
   const worker = async (): Promise<void> => {
     for (const file of left) {
       if (context.signal.aborted) return;
@@ -72,10 +74,11 @@ export async function runUpload(context: CommandContext, files: readonly string[
           signal: context.signal,
           ...(files.length === 1 ? { onStarted: started } : {}),
         };
-        const result =
+        const result = await unlessLate(source.sizeBytes, () =>
           options.to === AUTO
-            ? await uploadAnywhere(context, source, upload)
-            : await uploadDurably(source, { ...upload, provider: options.to }, client);
+            ? uploadAnywhere(context, source, upload)
+            : uploadDurably(source, { ...upload, provider: options.to }, client),
+        );
         await tell(context, file, result, options);
       } catch (error) {
         if (context.signal.aborted) return;
