@@ -33,7 +33,7 @@ export const verifyOption = () =>
     .preset('stored');
 
 export const modelOption = () =>
-  new Option('--model <kind>', 'what kind of model the file is for: the time limits are multiplied by it; default: standard').choices(
+  new Option('--model <kind>', 'what kind of model the file is for, which stretches or shortens the time limits; default: standard').choices(
     MODEL_KINDS,
   );
 
