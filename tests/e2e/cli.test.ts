@@ -152,7 +152,7 @@ describe('one file', { timeout: 60_000 }, () => {
     expect(existsSync(join(cwd, 'gone'))).toBe(false);
   });
 
-  it('for a fast model is waited for beyond a caller’s limit, which is told once, and says so to the workflow', async () => {
+  it('for a fast model is waited for beyond a caller’s limit, which is told once', async () => {
     for (const file of ['late 1', 'late 2']) writeFileSync(join(cwd, file), file);
     const nobodyServes = { TEMPORAL_TASK_QUEUE: `nobody-${Date.now()}`, CLIENT_TIMEOUT_SECONDS: '91', FAST_TIMEOUT_MULTIPLIER: '.01' };
     const { child, ended } = start(['upload', 'late 1', 'late 2', '--model', 'fast'], nobodyServes);
@@ -164,6 +164,9 @@ describe('one file', { timeout: 60_000 }, () => {
     const { code, stderr } = await ended;
     expect([code, stderr.match(/Not done after 0\.9 s/g)]).toEqual([130, ['Not done after 0.9 s']]);
     expect(stderr).toMatch(/safe in Temporal.*npx cutover worker[\s\S]*Uploads that were started go on/);
+  });
+
+  it('is read back and made sure of under the limits of a kind of model', async () => {
     expect((await cutover(['download', 'two.txt', '-o', '-', '--model', 'fast'])).stdout).toBe('some text');
     expect((await cutover(['ensure', 'two.txt', '--model', 'thinking', '--json'])).stdout).toContain('"outcome":"there"');
   });
