@@ -33,9 +33,10 @@ export const verifyOption = () =>
     .preset('stored');
 
 export const modelOption = () =>
-  new Option('--model <kind>', 'what kind of model the file is for, which stretches or shortens the time limits; default: standard').choices(
-    MODEL_KINDS,
-  );
+  new Option(
+    '--model <kind>',
+    'what kind of model the file is for, which stretches or shortens the time limits; default: standard',
+  ).choices(MODEL_KINDS);
 
 /**
  * The source that a person named. Paths become absolute, because workers may run elsewhere.
