@@ -2,21 +2,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
 import { UploadError } from '../src/domain/errors.ts';
 import type { FileContent, FileSource } from '../src/domain/models.ts';
+import type { ModelKind } from '../src/domain/time-limits.ts';
 import { type Claimed, type Recorded, type Stored, uploadFile } from '../src/domain/upload-file.ts';
 import type { Ledger } from '../src/ledger/ledger.ts';
 import { fileNameOf } from '../src/manager/file-name.ts';
 import type { Destination } from '../src/manager/fit.ts';
+import type { ProvidersFor } from '../src/manager/providers-for.ts';
 import type { Busy, UploadStepFunctions, UploadTarget } from '../src/manager/upload-steps.ts';
-import type { Provider } from '../src/providers/provider.ts';
 import { type UploadInput, type UploadResult, uploadWorkflowId } from '../workflows/contract.ts';
 import { heartbeating } from './heartbeat.ts';
 import { nextTurn, TURN_MS } from './turn.ts';
 
 export interface UploadActivitiesDependencies {
-  steps: UploadStepFunctions;
+  /** With the time limits of this kind of model. */
+  stepsFor: (model: ModelKind | undefined) => UploadStepFunctions;
   ledger: Ledger;
-  /** Throws ProviderNotFoundError. */
-  provider: (name: string) => Provider;
+  providerFor: ProvidersFor;
 }
 
 /** What `store` leaves for the attempt after it. */
@@ -26,12 +27,18 @@ interface StoreHeartbeat {
 }
 
 /** What the workflow `upload` is made of: calls of the manager. Idempotent: the same owner gets the same claim and object again. */
-export function createUploadActivities({ steps, ledger, provider }: UploadActivitiesDependencies) {
+export function createUploadActivities({ stepsFor, ledger, providerFor }: UploadActivitiesDependencies) {
+  const stepsOf = ({ settings }: UploadInput): UploadStepFunctions => stepsFor(settings.model);
   /**
    * A step may wait for its turn longer than its lease lasts. What somebody else has sent meanwhile is the live object: it is neither
    * looked for to be replaced, nor sent a second time.
    */
-  async function stillHeld(content: FileContent, claim: Claimed & { outcome: 'claimed' }, target: UploadTarget) {
+  async function stillHeld(
+    steps: UploadStepFunctions,
+    content: FileContent,
+    claim: Claimed & { outcome: 'claimed' },
+    target: UploadTarget,
+  ) {
     if (await ledger.renew(claim.copyId, target.owner, target.leaseSeconds)) return claim;
     const now = await steps.claim(content, target);
     if (now.outcome === 'claimed' && now.copyId === claim.copyId) return now;
@@ -44,6 +51,7 @@ export function createUploadActivities({ steps, ledger, provider }: UploadActivi
      * as retryable: the workflow then takes the steps one by one, where they can be seen and waited for.
      */
     async uploadSmallFile(input: UploadInput): Promise<UploadResult> {
+      const steps = stepsOf(input);
       const target = targetOf(input);
       const context = { signal: cancellationSignal() };
       const verify = input.verify;
@@ -68,11 +76,11 @@ export function createUploadActivities({ steps, ledger, provider }: UploadActivi
     },
 
     async hashFile(input: UploadInput): Promise<FileContent> {
-      return await heartbeating(undefined, () => steps.hash(input.source, destinationOf(input), { signal: cancellationSignal() }));
+      return await heartbeating(undefined, () => stepsOf(input).hash(input.source, destinationOf(input), { signal: cancellationSignal() }));
     },
 
     async claimContent(input: UploadInput, content: FileContent): Promise<Claimed | Busy> {
-      return await steps.claim(content, targetOf(input));
+      return await stepsOf(input).claim(content, targetOf(input));
     },
 
     /** Asks until the content is there or ours to send; the one who loses the claim waits here, turn by turn. */
@@ -80,7 +88,7 @@ export function createUploadActivities({ steps, ledger, provider }: UploadActivi
       const signal = cancellationSignal();
       const until = performance.now() + TURN_MS;
       for (let wait = 100; ; wait = Math.min(wait * 2, 2_000)) {
-        const claim = await steps.claim(content, targetOf(input));
+        const claim = await stepsOf(input).claim(content, targetOf(input));
         if (claim.outcome !== 'busy') return claim;
         if (performance.now() >= until) throw nextTurn('Another upload sends this content');
         heartbeat();
@@ -89,12 +97,13 @@ export function createUploadActivities({ steps, ledger, provider }: UploadActivi
     },
 
     async storeContent(input: UploadInput, content: FileContent, claim: Claimed & { outcome: 'claimed' }): Promise<Stored> {
+      const steps = stepsOf(input);
       const target = targetOf(input);
       const { attempt, heartbeatDetails } = activityInfo();
       const before = heartbeatDetails as StoreHeartbeat | undefined;
       const details: StoreHeartbeat = { sentBytes: 0, checkpoint: before?.checkpoint };
       return await heartbeating(details, async () => {
-        const { attempts, ...held } = await stillHeld(content, claim, target);
+        const { attempts, ...held } = await stillHeld(steps, content, claim, target);
         const lease = keepLease(ledger, claim.copyId, target);
         try {
           // An earlier attempt of this activity may have left an object, as an earlier claim may.
@@ -121,24 +130,24 @@ export function createUploadActivities({ steps, ledger, provider }: UploadActivi
       providerFileId: string,
       expiresAt: string | null = null,
     ): Promise<boolean | string | Recorded> {
-      return await steps.record(claim, { id: providerFileId, expiresAt }, targetOf(input));
+      return await stepsOf(input).record(claim, { id: providerFileId, expiresAt }, targetOf(input));
     },
 
     async verifyCopy(input: UploadInput, content: FileContent, claim: Claimed, providerFileId: string): Promise<void> {
       if (input.verify === 'none') return;
       const { verify } = input;
       await heartbeating(undefined, () =>
-        steps.verify(content, claim, providerFileId, verify, targetOf(input), { signal: cancellationSignal() }),
+        stepsOf(input).verify(content, claim, providerFileId, verify, targetOf(input), { signal: cancellationSignal() }),
       );
     },
 
     /** Removes an object that was laid somewhere for one upload. Idempotent. */
-    async removeStaged(source: FileSource): Promise<void> {
-      if (source.kind === 'object') await provider(source.provider).delete(source.id, cancellationSignal());
+    async removeStaged(source: FileSource, model?: ModelKind): Promise<void> {
+      if (source.kind === 'object') await providerFor(model)(source.provider).delete(source.id, cancellationSignal());
     },
 
     async giveUpClaim(input: UploadInput, claim: Claimed, errorCode: string): Promise<void> {
-      await steps.giveUp(claim, targetOf(input), errorCode);
+      await stepsOf(input).giveUp(claim, targetOf(input), errorCode);
     },
   };
 }

@@ -15,7 +15,7 @@ import { showRollouts } from '../src/manager/show-rollouts.ts';
 import { showSweeps } from '../src/manager/show-sweeps.ts';
 import { connectStores } from '../src/manager/stores.ts';
 import { observedSteps } from '../src/manager/upload-observer.ts';
-import { createUploadSteps } from '../src/manager/upload-steps.ts';
+import { createUploadSteps, type Surplus } from '../src/manager/upload-steps.ts';
 import { createMetrics, type Metrics } from '../src/observability/metrics.ts';
 import type { Health } from '../src/observability/metrics-server.ts';
 import { openSource } from '../src/sources/open.ts';
@@ -52,7 +52,7 @@ const HASHES = 10_000;
  */
 export async function createWorker(config: Config, log: Logger, watching: Partial<Watching> = {}): Promise<RunningWorker> {
   const { metrics = createMetrics(config.metrics), tracing = NO_TRACING } = watching;
-  const { ledger, rollouts, shadow, mirrors, retention, maintenance, provider, providers } = connectStores(config, {
+  const { ledger, rollouts, shadow, mirrors, retention, maintenance, provider, providerFor, providers } = connectStores(config, {
     reports: true,
     warn: (message, details) => log.warn(details, message),
     observer: metrics,
@@ -65,25 +65,21 @@ export async function createWorker(config: Config, log: Logger, watching: Partia
   const client: Client = await connectTemporal(config.temporal);
   await registerSearchAttributes(client, config, log);
   const connection = await NativeConnection.connect(await connectionOptions(config.temporal));
-  const plainSteps = createUploadSteps({
-    ledger,
-    provider,
-    limits: config.files,
-    hashes: createHashCache({ max: HASHES }),
-    onSurplus: ({ error, ...surplus }) => {
-      if (error === null) {
-        provider(surplus.provider).countSurplus();
-        metrics.deleted(surplus.provider, 'surplus');
-      }
-      log.warn(
-        error === null ? surplus : { ...surplus, error: messageOf(error) },
-        error === null ? 'an object too many was deleted' : 'an object too many is left: delete it at the provider',
-      );
-    },
-  });
+  function onSurplus({ error, ...surplus }: Surplus): void {
+    if (error === null) {
+      provider(surplus.provider).countSurplus();
+      metrics.deleted(surplus.provider, 'surplus');
+    }
+    log.warn(
+      error === null ? surplus : { ...surplus, error: messageOf(error) },
+      error === null ? 'an object too many was deleted' : 'an object too many is left: delete it at the provider',
+    );
+  }
+  const hashes = createHashCache({ max: HASHES });
   const activities = createActivities({
-    steps: observedSteps(plainSteps, metrics),
-    ...{ ledger, rollouts, shadow, mirrors, retention, maintenance, provider, providers, client },
+    stepsFor: (model) =>
+      observedSteps(createUploadSteps({ ledger, provider: providerFor(model), limits: config.files, hashes, onSurplus }), metrics),
+    ...{ ledger, rollouts, shadow, mirrors, retention, maintenance, provider, providerFor, providers, client },
     source: (from) => openSource(from, provider),
     onRolloutDecided: metrics.rolloutDecided,
     onCompared: metrics.compared,

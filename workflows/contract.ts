@@ -10,6 +10,7 @@ import type { ReconcileOrder, ReconcileState } from '../src/domain/reconcile-run
 import type { RehomeState } from '../src/domain/rehome.ts';
 import type { QuotaRules, SweepProgress, SweepRules } from '../src/domain/retention.ts';
 import type { RolloutPlan, RolloutState } from '../src/domain/rollout.ts';
+import type { ModelKind } from '../src/domain/time-limits.ts';
 import type { UploadOrder } from '../src/domain/upload-order.ts';
 
 /**
@@ -42,6 +43,8 @@ export interface UploadSettings {
   minBytesPerSecond: number;
   /** Time for the small calls of an activity, in ms. */
   activityTimeoutMs: number;
+  /** By which a worker multiplies the time of a small call, as `activityTimeoutMs` is already; absent: a standard one. */
+  model?: ModelKind;
   /** How long a claim lasts without being renewed. */
   leaseSeconds: number;
   /** How often an activity is tried; absent: until an outage has gone on for too long. */
@@ -56,7 +59,7 @@ export interface UploadSettings {
 /** Each provider that has a rate has a queue of its own. */
 export const providerQueue = (taskQueue: string, provider: string) => `${taskQueue}-${provider}`;
 
-export interface UploadInput extends Omit<UploadOrder, 'attempts'> {
+export interface UploadInput extends Omit<UploadOrder, 'attempts' | 'model'> {
   settings: UploadSettings;
 }
 export type UploadResult = FileOperationResult;

@@ -30,7 +30,7 @@ export async function upload(input: UploadInput): Promise<UploadResult> {
 /** Also where the upload was cancelled. What cannot be removed now is left to `reconcile --fix`, which deletes it after 14 days: the upload does not fail for it. */
 export async function removeStaged({ source, settings }: UploadInput): Promise<void> {
   const { removeStaged: remove } = proxyActivities<Activities>(tidy(settings));
-  await CancellationScope.nonCancellable(() => remove(source)).catch(() => undefined);
+  await CancellationScope.nonCancellable(() => remove(source, settings.model)).catch(() => undefined);
 }
 
 function stepsOf(input: UploadInput): UploadSteps {

@@ -4,14 +4,17 @@ import type { Command } from 'commander';
 import { ValidationError } from '../domain/errors.ts';
 import { formatBytes, printable } from '../domain/format.ts';
 import type { FileRecord } from '../domain/models.ts';
-import type { FileManager } from '../manager/file-manager.ts';
+import type { ModelKind } from '../domain/time-limits.ts';
+import type { Download } from '../providers/provider.ts';
 import type { CommandContext } from './context.ts';
 import { UsageError } from './errors.ts';
 import { managerOf } from './manager.ts';
+import { modelOption } from './options.ts';
 
 interface DownloadOptions {
   output?: string;
   force?: boolean;
+  model?: ModelKind;
   json?: boolean;
 }
 
@@ -22,6 +25,7 @@ export function registerDownload(program: Command, context: CommandContext): voi
     .argument('<file>', 'its id, SHA-256 or name')
     .option('-o, --output <path>', 'a file, a folder, or - for standard output; default: its name, here')
     .option('--force', 'overwrite a file that is there')
+    .addOption(modelOption())
     .option('--json', 'print what was written as one JSON document')
     .action(async (given: string, options: DownloadOptions) => await runDownload(context, given, options));
 }
@@ -31,14 +35,14 @@ export async function runDownload(context: CommandContext, given: string, option
     throw new UsageError('--json and -o - both want standard output: leave one of them out');
   const manager = await managerOf(context);
   const file = await manager.find(given);
-  if (options.output === '-') return await toStdout(context, file, manager);
+  if (options.output === '-') return await toStdout(context, await manager.read(file, { signal: context.signal, model: options.model }));
   const target = await targetOf(file, given, options.output, context.source.cwd);
   // A link that leads nowhere would be overwritten too.
   if (options.force !== true && (await lstat(target).catch(() => null)) !== null)
     throw new ValidationError(`${printable(target)} is there already. Use --force to overwrite it, or -o for another name.`, {
       code: 'target_exists',
     });
-  const { operationId: _, ...written } = await manager.download(file, target, { signal: context.signal });
+  const { operationId: _, ...written } = await manager.download(file, target, { signal: context.signal, model: options.model });
   if (options.json === true) await context.output.json({ fileId: file.id, path: target, ...written });
   else context.output.message(`${printable(target)}: ${formatBytes(written.sizeBytes)}, SHA-256 ${written.sha256}`);
 }
@@ -53,7 +57,6 @@ async function targetOf(file: FileRecord, given: string, output: string | undefi
   return (await stat(target).catch(() => null))?.isDirectory() === true ? join(target, name) : target;
 }
 
-async function toStdout({ output, signal }: CommandContext, file: FileRecord, manager: FileManager): Promise<void> {
-  const { chunks } = await manager.read(file, { signal });
+async function toStdout({ output }: CommandContext, { chunks }: Download): Promise<void> {
   for await (const chunk of chunks) await output.write(chunk);
 }

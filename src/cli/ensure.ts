@@ -1,14 +1,17 @@
 import type { Command } from 'commander';
 import { printable } from '../domain/format.ts';
+import type { ModelKind } from '../domain/time-limits.ts';
 import type { Ensured } from '../manager/ensure.ts';
 import type { CommandContext } from './context.ts';
+import { createLateNotice } from './late.ts';
 import { managerOf } from './manager.ts';
-import { toOption, wholeNumber } from './options.ts';
+import { modelOption, toOption, wholeNumber } from './options.ts';
 
 interface EnsureOptions {
   to: string;
   purpose?: string;
   lasting?: number;
+  model?: ModelKind;
   json?: boolean;
 }
 
@@ -26,17 +29,24 @@ export function registerEnsure(program: Command, context: CommandContext): void 
       'how long the id must last still, where the provider drops files; default: an hour',
       wholeNumber(0, YEAR_SECONDS),
     )
+    .addOption(modelOption())
     .option('--json', 'print one JSON document')
     .action(async (given: string, options: EnsureOptions) => await runEnsure(context, given, options));
 }
 
-export async function runEnsure(context: CommandContext, given: string, { to, purpose, lasting, json }: EnsureOptions): Promise<void> {
+export async function runEnsure(context: CommandContext, given: string, options: EnsureOptions): Promise<void> {
+  const { to, purpose, lasting, model, json } = options;
   const manager = await managerOf(context);
-  const ensured = await manager.ensure(given, to, {
-    signal: context.signal,
-    ...(purpose === undefined ? {} : { purpose }),
-    ...(lasting === undefined ? {} : { marginMs: lasting * 1000 }),
-  });
+  const unlessLate = createLateNotice({ config: context.config(), output: context.output, model });
+  // How large it is shows on the way: most are there, and nothing is sent.
+  const ensured = await unlessLate(0, () =>
+    manager.ensure(given, to, {
+      signal: context.signal,
+      model,
+      ...(purpose === undefined ? {} : { purpose }),
+      ...(lasting === undefined ? {} : { marginMs: lasting * 1000 }),
+    }),
+  );
   if (json === true) return await context.output.json(ensured);
   await context.output.data(ensured.providerFileId);
   context.output.message(told(ensured));

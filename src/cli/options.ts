@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import type { MigrationSource } from '../../workflows/contract.ts';
 import { ValidationError } from '../domain/errors.ts';
+import { MODEL_KINDS } from '../domain/time-limits.ts';
 
 /** Parsers of arguments that more than one command takes. */
 
@@ -30,6 +31,12 @@ export const verifyOption = () =>
   new Option('--verify [how]', 'check each stored copy: by the size and hash on record, or by reading it back')
     .choices(['stored', 'download'])
     .preset('stored');
+
+export const modelOption = () =>
+  new Option(
+    '--model <kind>',
+    'what kind of model the file is for, which stretches or shortens the time limits; default: standard',
+  ).choices(MODEL_KINDS);
 
 /**
  * The source that a person named. Paths become absolute, because workers may run elsewhere.

@@ -4,13 +4,15 @@ import { USES } from '../domain/capabilities.ts';
 import { FileManagementError, messageOf } from '../domain/errors.ts';
 import { formatBytes, printable } from '../domain/format.ts';
 import { type FileOperationResult, NewReference, type PathSource, type Verification } from '../domain/models.ts';
+import type { ModelKind } from '../domain/time-limits.ts';
 import { type UploadOptions as DurableUpload, type StartedUpload, uploadDurably } from '../manager/uploader.ts';
 import { pathSourceOf } from '../sources/path-source.ts';
 import type { CommandContext } from './context.ts';
 import { describeError, exitCodeOf, UsageError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
+import { createLateNotice } from './late.ts';
 import { managerOf } from './manager.ts';
-import { collect, toOption, verifyOption } from './options.ts';
+import { collect, modelOption, toOption, verifyOption } from './options.ts';
 import { requireProvider } from './services.ts';
 
 /** For `--to`: the smart handler chooses. */
@@ -27,6 +29,7 @@ interface UploadOptions {
   user?: string;
   name?: string;
   verify?: Exclude<Verification, 'none'>;
+  model?: ModelKind;
   json?: boolean;
 }
 
@@ -43,6 +46,7 @@ export function registerUpload(program: Command, context: CommandContext, exit: 
     .option('--user <id>', 'the user on whose behalf')
     .option('--name <name>', 'the name in the ledger, for a single file; default: its own')
     .addOption(verifyOption())
+    .addOption(modelOption())
     .option('--json', 'print a JSON document for each file')
     .action(async (files: string[], options: UploadOptions) => exit(await runUpload(context, files, options)));
 }
@@ -54,6 +58,7 @@ export async function runUpload(context: CommandContext, files: readonly string[
   const client = await context.services().client();
   const left = files.values();
   const failures: unknown[] = [];
+  const unlessLate = createLateNotice({ config: context.config(), output: context.output, model: options.model });
   const worker = async (): Promise<void> => {
     for (const file of left) {
       if (context.signal.aborted) return;
@@ -64,14 +69,16 @@ export async function runUpload(context: CommandContext, files: readonly string[
         const upload: Omit<DurableUpload, 'provider'> = {
           reference: referenceOf(path, options),
           verify: options.verify ?? 'none',
+          model: options.model,
           onDuplicate: context.config().files.onDuplicate,
           signal: context.signal,
           ...(files.length === 1 ? { onStarted: started } : {}),
         };
-        const result =
+        const result = await unlessLate(source.sizeBytes, () =>
           options.to === AUTO
-            ? await uploadAnywhere(context, source, upload)
-            : await uploadDurably(source, { ...upload, provider: options.to }, client);
+            ? uploadAnywhere(context, source, upload)
+            : uploadDurably(source, { ...upload, provider: options.to }, client),
+        );
         await tell(context, file, result, options);
       } catch (error) {
         if (context.signal.aborted) return;

@@ -101,7 +101,7 @@ export function createClient(client: Client, config: ClientConfig, closed?: Abor
     ...createMaintenanceClient(client, taskQueue, asked),
 
     /** The same idempotency key while it runs is the same upload. */
-    async startUpload({ attempts: tries, ...upload }: NewUpload): Promise<WorkflowHandle> {
+    async startUpload({ attempts: tries, model, ...upload }: NewUpload): Promise<WorkflowHandle> {
       const attempts = tries === undefined ? {} : { attempts: tries };
       return await asked('upload', () =>
         client.workflow.start('upload', {
@@ -110,7 +110,7 @@ export function createClient(client: Client, config: ClientConfig, closed?: Abor
           taskQueue,
           staticSummary: upload.reference.name.slice(0, 200),
           ...(upload.operationId === undefined ? {} : { memo: { operationId: upload.operationId } }),
-          args: [{ ...upload, settings: { ...uploadSettings(config, upload.provider), ...attempts } } satisfies UploadInput],
+          args: [{ ...upload, settings: { ...uploadSettings(config, upload.provider, model), ...attempts } } satisfies UploadInput],
         }),
       );
     },

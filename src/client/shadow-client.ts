@@ -1,12 +1,15 @@
 import type { Client } from '@temporalio/client';
 import { WorkflowIdConflictPolicy } from '@temporalio/common';
 import { legacyQueue, type ShadowComparisonInput, shadowComparisonWorkflowId } from '../../workflows/contract.ts';
+import type { ModelKind } from '../domain/time-limits.ts';
 import type { Asked } from './rollout-client.ts';
 import { type SettingsConfig, uploadSettings } from './settings.ts';
 
 export type NewShadowComparison = Omit<ShadowComparisonInput, 'settings' | 'legacyQueue'> & {
   /** Whether the control runs a second time. */
   controlRuns?: boolean;
+  /** What kind of model the file is for: the candidate gets the time that the control had. */
+  model?: ModelKind | undefined;
 };
 
 /** Starts shadow comparisons. */
@@ -14,7 +17,7 @@ export function createShadowClient(client: Client, config: SettingsConfig, asked
   const { taskQueue } = config.temporal;
   return {
     /** The same operation is compared once. Resolves when Temporal has taken it. @throws ValidationError `already_started` */
-    async startShadowComparison({ controlRuns = false, ...comparison }: NewShadowComparison): Promise<void> {
+    async startShadowComparison({ controlRuns = false, model, ...comparison }: NewShadowComparison): Promise<void> {
       await asked('shadow comparison', () =>
         client.workflow.start('shadow-comparison', {
           workflowId: shadowComparisonWorkflowId(comparison.operationId),
@@ -25,7 +28,7 @@ export function createShadowClient(client: Client, config: SettingsConfig, asked
             {
               ...comparison,
               ...(controlRuns ? { legacyQueue: legacyQueue(taskQueue) } : {}),
-              settings: uploadSettings(config, comparison.provider),
+              settings: uploadSettings(config, comparison.provider, model),
             } satisfies ShadowComparisonInput,
           ],
         }),

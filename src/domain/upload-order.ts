@@ -1,4 +1,5 @@
 import type { FileSource, Namespace, NewReference, Verification } from './models.ts';
+import type { ModelKind } from './time-limits.ts';
 
 /** What a caller asks for with one upload, before the operator's settings are added. */
 export interface UploadOrder {
@@ -12,6 +13,8 @@ export interface UploadOrder {
   onDuplicate: 'reuse' | 'error';
   /** How often each step is tried before an outage is told; absent: outages are waited out. */
   attempts?: number;
+  /** What kind of model the file is for, by which the time limits of each step are multiplied; absent: a standard one. */
+  model?: ModelKind | undefined;
   /** The source is an object that was laid there for this upload alone: it is removed at the end, whatever that is. */
   staged?: boolean;
   /**

@@ -7,8 +7,8 @@ import { createLegacySupabase } from './legacy-supabase.ts';
 /** The old upload path of the configuration (LEGACY_URL or LEGACY_BUCKET); null where it names none. */
 export function configuredLegacy(config: Pick<Config, 'legacy' | 'supabase' | 'operations' | 'files'>): FileService | null {
   const { legacy, supabase } = config;
-  const timeouts = callTimeouts(config);
-  if (legacy.url !== null) return createLegacyHttp({ url: legacy.url, token: legacy.token, timeouts });
+  const limits = { timeouts: callTimeouts(config), multipliers: config.operations.multipliers };
+  if (legacy.url !== null) return createLegacyHttp({ url: legacy.url, token: legacy.token, ...limits });
   if (legacy.bucket === null || supabase.url === null || supabase.secretKey === null) return null;
-  return createLegacySupabase({ url: supabase.url, secretKey: supabase.secretKey, bucket: legacy.bucket, timeouts, seenByWorkers: true });
+  return createLegacySupabase({ url: supabase.url, secretKey: supabase.secretKey, bucket: legacy.bucket, ...limits, seenByWorkers: true });
 }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { type CutoverClient, connectClient } from '../client/cutover-client.ts';
 import type { Config } from '../config/index.ts';
+import { timeLimitsFor } from '../domain/time-limits.ts';
 import type { Tracing } from '../domain/tracing.ts';
 import { createFileManager } from '../manager/file-manager.ts';
 import { connectStores, type ProviderObserver, type Stores } from '../manager/stores.ts';
@@ -133,7 +134,11 @@ const START_MS = 5_000;
 
 /** What a caller waits for a workflow, and the time that all bytes take at the slowest acceptable rate: once to be read, once to be sent. */
 export function patienceOf({ operations, files }: Pick<Config, 'operations' | 'files'>): UnifiedOptions['patience'] {
-  return { startMs: START_MS, doneMs: (sizeBytes) => operations.shimMs + (2 * sizeBytes * 1000) / files.minBytesPerSecond };
+  const bytesMs = (sizeBytes: number) => (2 * sizeBytes * 1000) / files.minBytesPerSecond;
+  return {
+    startMs: START_MS,
+    doneMs: (sizeBytes, model = 'standard') => timeLimitsFor(operations, operations.multipliers, model).shimMs + bytesMs(sizeBytes),
+  };
 }
 
 /** The storage beside the ledger. @throws ProviderUnavailableError where no Supabase is known, as `connectStores` does */

@@ -1,4 +1,5 @@
 import type { ObjectSource } from '../domain/models.ts';
+import type { ModelKind } from '../domain/time-limits.ts';
 
 /** What an application's upload path can do. Legacy and unified both are one, and so is the facade that stands before them. */
 
@@ -31,6 +32,8 @@ export interface CallContext {
   operationId: string;
   /** What the file is for (a use, or a provider's own purpose). */
   purpose: string;
+  /** What kind of model the file is for: its time limits count; absent: a standard one's. */
+  model?: ModelKind | undefined;
   signal: AbortSignal;
 }
 

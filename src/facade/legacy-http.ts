@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { hasCode, ProviderUnavailableError, ValidationError } from '../domain/errors.ts';
+import type { Multipliers } from '../domain/time-limits.ts';
+import { timeoutsFor } from '../providers/call-timeouts.ts';
 import { resumingDownload } from '../providers/download.ts';
 import { nullIfMissing, type Operation } from '../providers/failure.ts';
 import { createHttp } from '../providers/http.ts';
@@ -12,6 +14,8 @@ export interface LegacyHttpOptions {
   /** Sent as a bearer token; null: none. */
   token: string | null;
   timeouts: CallTimeouts;
+  /** Of the time of a small call, by what kind of model a file is for (`operations.multipliers` of the configuration); 1 where absent. */
+  multipliers?: Partial<Multipliers>;
 }
 
 /** A file as the endpoint tells of it. */
@@ -38,7 +42,7 @@ export const LegacyPage = z.object({ files: z.array(LegacyFile), next: z.string(
  * A file is `{id, name, size_bytes, mime_type?, sha256?}`. 400, 413, 415 and 422 are the caller's mistakes. Nothing is tried again:
  * the endpoint may not be idempotent.
  */
-export function createLegacyHttp({ url, token, timeouts }: LegacyHttpOptions): FileService {
+export function createLegacyHttp({ url, token, timeouts: standard, multipliers = {} }: LegacyHttpOptions): FileService {
   const base = new URL(url);
   const http = createHttp({
     base,
@@ -52,7 +56,9 @@ export function createLegacyHttp({ url, token, timeouts }: LegacyHttpOptions): F
   });
   const query = ({ tool, userId, operationId }: CallContext, more: Record<string, string> = {}) =>
     new URLSearchParams({ ...more, tool, operation_id: operationId, ...(userId === null ? {} : { user: userId }) });
-  const limits = callLimits(timeouts);
+  const timeoutsOf = ({ model }: CallContext) => timeoutsFor(standard, multipliers, model);
+  const small = (operation: Operation, method: 'GET' | 'DELETE', path: string, context: CallContext) =>
+    http.call({ operation, method, path, signal: context.signal, limits: callLimits(timeoutsOf(context)) });
 
   /** What answers there must keep to the contract, or its nonsense would be the application's. */
   function read<T>(schema: z.ZodType<T>, operation: Operation, text: string): T {
@@ -81,7 +87,7 @@ export function createLegacyHttp({ url, token, timeouts }: LegacyHttpOptions): F
         headers: { 'content-type': file.mimeType ?? 'application/octet-stream', 'content-length': String(file.sizeBytes) },
         body: file.open(),
         signal: context.signal,
-        limits: transferLimits(timeouts, file.sizeBytes),
+        limits: transferLimits(timeoutsOf(context), file.sizeBytes),
       });
       const { text } = await answer.catch((error: unknown) => {
         if (!hasCode(error, 'rejected')) throw error;
@@ -90,25 +96,25 @@ export function createLegacyHttp({ url, token, timeouts }: LegacyHttpOptions): F
       return storedFile(read(LegacyFile, 'upload', text));
     },
     async download(id, context) {
-      const { signal } = context;
+      const timeouts = timeoutsOf(context);
       return await resumingDownload({
-        ...{ http, path: `${address(id)}/content?${query(context)}`, signal, timeouts },
+        ...{ http, path: `${address(id)}/content?${query(context)}`, signal: context.signal, timeouts },
         retry: { maxRetries: 0, budgetMs: timeouts.callMs },
         sizeOf: async () => (await this.info(id, context))?.sizeBytes ?? null,
       });
     },
     async delete(id, context) {
       const path = `${address(id)}?${query(context)}`;
-      return (await nullIfMissing(http.call({ operation: 'delete', method: 'DELETE', path, signal: context.signal, limits }))) !== null;
+      return (await nullIfMissing(small('delete', 'DELETE', path, context))) !== null;
     },
     async info(id, context) {
       const path = `${address(id)}?${query(context)}`;
-      const answer = await nullIfMissing(http.call({ operation: 'info', method: 'GET', path, signal: context.signal, limits }));
+      const answer = await nullIfMissing(small('info', 'GET', path, context));
       return answer === null ? null : storedFile(read(LegacyFile, 'info', answer.text));
     },
     async list({ after, limit }, context) {
       const path = `/files?${query(context, { limit: String(limit), ...(after === null ? {} : { after }) })}`;
-      const { text } = await http.call({ operation: 'list', method: 'GET', path, signal: context.signal, limits });
+      const { text } = await small('list', 'GET', path, context);
       const { files, next } = read(LegacyPage, 'list', text);
       return { files: files.map(storedFile), next: next ?? null };
     },

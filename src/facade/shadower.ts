@@ -76,7 +76,7 @@ export function createShadower(options: ShadowerOptions): (done: Done) => Promis
 
   async function compare(upload: UploadDone, settings: ShadowSettings, beganAt: string | null): Promise<SampleOutcome> {
     const { context, step, file, stored, error, ms } = upload;
-    const { tool, operationId, purpose } = context;
+    const { tool, operationId, purpose, model } = context;
     const sampled = await shadow.takeSample({
       ...{ tool, step, beganAt, maxPerMinute: settings.maxSamplesPerMinute, durationSeconds: settings.durationMs / 1000 },
     });
@@ -92,6 +92,7 @@ export function createShadower(options: ShadowerOptions): (done: Done) => Promis
       rules: rulesOf(settings),
       candidateTimeoutMs: settings.candidateTimeoutMs,
       controlRuns: settings.controlRuns,
+      model,
       breaker: {
         threshold: settings.errorThreshold,
         minSamples: settings.minSamples,

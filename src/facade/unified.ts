@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen, isBrokenCircuitError } from 'cockatiel';
 import { DownloadError, FileNotFoundError, hasCode, ProviderUnavailableError, UploadError } from '../domain/errors.ts';
 import { FileId, type FileRecord } from '../domain/models.ts';
+import type { ModelKind } from '../domain/time-limits.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { FileManager } from '../manager/file-manager.ts';
 import { unlessAborted, within } from '../manager/waiting.ts';
@@ -15,8 +16,8 @@ export interface UnifiedOptions {
   /** Where a tool's files go. */
   providerOf: (tool: string) => string;
   staging: Staging;
-  /** How long a caller waits for an upload of so many bytes, in ms: until Temporal has taken it, and then until it is done. */
-  patience: { startMs: number; doneMs(sizeBytes: number): number };
+  /** How long a caller waits for an upload of so many bytes for a model of this kind, in ms: until Temporal has taken it, and then until it is done. */
+  patience: { startMs: number; doneMs(sizeBytes: number, model?: ModelKind): number };
 }
 
 /** After so many uploads in a row that were not taken or done in time, callers are spared the waiting for so long. */
@@ -42,7 +43,7 @@ export function createUnified({ manager, ledger, providerOf, staging, patience }
   );
 
   /** Until Temporal has taken the upload, whose end is another promise. */
-  async function begin(file: UploadFile, { tool, userId, purpose, operationId, signal }: CallContext) {
+  async function begin(file: UploadFile, { tool, userId, purpose, model, operationId, signal }: CallContext) {
     const staged = await staging.stage(file, signal);
     // Of this one upload: an application may use an operation's id for more than one file.
     const idempotencyKey = randomUUID();
@@ -58,6 +59,7 @@ export function createUnified({ manager, ledger, providerOf, staging, patience }
         distinctBy: operationId,
         staged: staged.temporary,
         attempts: ATTEMPTS,
+        model,
         signal: waiting.signal,
         onStarted() {
           handedOver = staged.temporary;
@@ -84,7 +86,7 @@ export function createUnified({ manager, ledger, providerOf, staging, patience }
         throw isUnreadable(error) ? unreadable(file, error) : error;
       });
     await waited(patience.startMs, Promise.race([taken.promise, upload]));
-    return () => waited(patience.doneMs(file.sizeBytes), upload);
+    return () => waited(patience.doneMs(file.sizeBytes, model), upload);
   }
 
   return {

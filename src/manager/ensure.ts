@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { choosePurpose } from '../domain/capabilities.ts';
 import { FileManagementError, ValidationError } from '../domain/errors.ts';
 import type { FileCopy, FileOperationResult, FileRecord, NewReference, ObjectSource } from '../domain/models.ts';
+import type { ModelKind } from '../domain/time-limits.ts';
 import type { UploadOrder } from '../domain/upload-order.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Provider, StoredObject } from '../providers/provider.ts';
@@ -27,6 +28,8 @@ export interface EnsureOptions {
   purpose?: string;
   /** An id must last for so long still, in ms. */
   marginMs?: number;
+  /** What kind of model the file is for: its time limits count; absent: a standard one's. */
+  model?: ModelKind | undefined;
   operationId?: string;
   signal: AbortSignal;
 }
@@ -49,7 +52,7 @@ const HOUR_MS = 3_600_000;
  */
 export async function ensureFile(file: FileRecord, at: string, dependencies: EnsureDependencies, options: EnsureOptions): Promise<Ensured> {
   const { ledger, provider, upload, now = Date.now } = dependencies;
-  const { marginMs = HOUR_MS, operationId, signal } = options;
+  const { marginMs = HOUR_MS, operationId, model, signal } = options;
   const to = provider(at);
   checkMargin(to, marginMs);
   const [copies, references] = await Promise.all([ledger.copies(file.id), ledger.references(file.id)]);
@@ -90,6 +93,7 @@ export async function ensureFile(file: FileRecord, at: string, dependencies: Ens
     idempotencyKey: keyOf(file.id, at, resolve(purpose)),
     ...{ source, provider: at, namespace: 'live', reference, verify: 'none', onDuplicate: 'reuse' },
     ...(operationId === undefined ? {} : { operationId }),
+    ...(model === undefined ? {} : { model }),
     ...(first === undefined || replaced === null ? {} : { replaces: { providerFileId: replaced, code: first.code } }),
   };
   // The upload goes on where nobody waits for it any more.

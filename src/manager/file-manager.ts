@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { FileManagementError, messageOf } from '../domain/errors.ts';
 import type { Candidate } from '../domain/handling.ts';
 import type { FileCopy, FileOperationResult, FileRecord, FileReference, FileSource, PathSource } from '../domain/models.ts';
+import type { ModelKind } from '../domain/time-limits.ts';
 import type { FileListing } from '../ledger/ledger.ts';
 import type { Download, StoredObject } from '../providers/provider.ts';
 import { pathSourceOf } from '../sources/path-source.ts';
@@ -20,7 +21,7 @@ import { type Followed, type UploadOptions, type Uploads, uploadDurably } from '
 
 export interface FileManagerDependencies
   extends Pick<Stores, 'ledger' | 'provider' | 'providers'>,
-    Partial<Pick<Stores, 'maintenance' | 'legacyBucket'>> {
+    Partial<Pick<Stores, 'maintenance' | 'legacyBucket' | 'providerFor'>> {
   /** Temporal's client, connected when the first upload asks for it. */
   uploads: () => Promise<Uploads>;
   /** Up to which size (bytes) texts are given inline, and which providers may be chosen, the best first (null: all). Absent: none are but empty ones, and all may. */
@@ -35,6 +36,8 @@ export interface OperationOptions {
   signal: AbortSignal;
   /** In logs and results, and in the workflow where there is one; one is made where none is given. */
   operationId?: string;
+  /** What kind of model the file is for: its time limits count; absent: a standard one's. */
+  model?: ModelKind | undefined;
 }
 
 /** The reference's purpose is the use: what the file is for. */
@@ -57,7 +60,8 @@ const FEW_ATTEMPTS = 3;
 
 /** Every operation on files over the whole set of providers: one content is kept once, and what is where is the ledger's word. */
 export function createFileManager({ uploads, smartHandler = EVERYWHERE, onDeleted, log, ...stores }: FileManagerDependencies) {
-  const { ledger, provider } = stores;
+  const { ledger, provider, providerFor = () => provider } = stores;
+  const storesFor = ({ model }: { model?: ModelKind | undefined }) => ({ ...stores, provider: providerFor(model) });
 
   /** Under one id in the log lines and the answer. */
   async function operation<T extends object>(
@@ -100,7 +104,7 @@ export function createFileManager({ uploads, smartHandler = EVERYWHERE, onDelete
   });
   const smart = (options: HandleFileOptions): SmartHandlerDependencies => ({
     candidates,
-    check: (name, signal) => provider(name).check(signal),
+    check: (name, signal) => providerFor(options.model)(name).check(signal),
     upload: async (source, to, mayFail) =>
       await uploadDurably(source, { ...options, provider: to.provider, ...(mayFail ? { attempts: FEW_ATTEMPTS } : {}) }, await uploads()),
     inlineMaxBytes: smartHandler.inlineMaxBytes,
@@ -139,11 +143,11 @@ export function createFileManager({ uploads, smartHandler = EVERYWHERE, onDelete
 
     /** Writes it to `target`, whole and checked, or not at all. */
     download: (file: Named, target: string, options: OperationOptions & { onProgress?: (bytes: number) => void }) =>
-      operation('download', options, async () => await downloadFile(await recordOf(file), target, stores, options)),
+      operation('download', options, async () => await downloadFile(await recordOf(file), target, storesFor(options), options)),
 
     /** The bytes as they come, checked at the end. */
     read: (file: Named, options: OperationOptions): Promise<Followed<Download>> =>
-      operation('read', options, async () => await readFile(await recordOf(file), stores, options.signal)),
+      operation('read', options, async () => await readFile(await recordOf(file), storesFor(options), options.signal)),
 
     /** Gives holds up; the file goes when nobody holds it any more. */
     delete: (
@@ -152,7 +156,7 @@ export function createFileManager({ uploads, smartHandler = EVERYWHERE, onDelete
     ): Promise<Followed<Deleted>> =>
       operation('delete', options, async () => {
         const { references = 'all', reason, purge = false, signal } = options;
-        const observed = onDeleted === undefined ? stores : { ...stores, onDeleted };
+        const observed = { ...storesFor(options), ...(onDeleted === undefined ? {} : { onDeleted }) };
         return await deleteFile(await recordOf(file), references, { reason, purge, signal }, observed);
       }),
 
@@ -163,7 +167,7 @@ export function createFileManager({ uploads, smartHandler = EVERYWHERE, onDelete
         const [references, copies] = await Promise.all([ledger.references(record.id), ledger.copies(record.id)]);
         const withObjects = copies.map(async (copy) => ({
           ...copy,
-          object: isLive(copy) ? await provider(copy.provider).info(copy.providerFileId ?? '', options.signal) : null,
+          object: isLive(copy) ? await providerFor(options.model)(copy.provider).info(copy.providerFileId ?? '', options.signal) : null,
         }));
         return { ...record, references, copies: await Promise.all(withObjects) };
       }),
@@ -194,7 +198,7 @@ export function createFileManager({ uploads, smartHandler = EVERYWHERE, onDelete
           const client = await uploads();
           return await client.uploadResult(await client.startUpload(order));
         };
-        return await ensureFile(known?.file ?? (await recordOf(file)), at, { ...stores, upload }, { ...options, operationId });
+        return await ensureFile(known?.file ?? (await recordOf(file)), at, { ...storesFor(options), upload }, { ...options, operationId });
       }),
 
     getProviderStatus: (name: string, { signal }: { signal: AbortSignal }): Promise<ProviderStatus> =>

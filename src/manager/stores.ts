@@ -1,5 +1,6 @@
 import { ProviderUnavailableError } from '../domain/errors.ts';
 import { describeUse, type QuotaUse } from '../domain/quota.ts';
+import type { ModelKind } from '../domain/time-limits.ts';
 import type { Tracing } from '../domain/tracing.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { MaintenanceLedger } from '../ledger/maintenance-ledger.ts';
@@ -18,6 +19,7 @@ import { type GuardedProvider, guarded } from '../providers/guard.ts';
 import type { Circuit } from '../providers/guard-circuit.ts';
 import { createRegistry, type ProviderRegistry } from '../providers/registry.ts';
 import { traced } from '../providers/traced.ts';
+import { createProvidersFor, type ProvidersFor } from './providers-for.ts';
 import { createStateReporter } from './state-reporter.ts';
 import { makeVendors, type VendorConfig } from './vendors.ts';
 
@@ -32,6 +34,8 @@ export interface Stores {
   legacyBucket: string | null;
   /** Throws ProviderNotFoundError. */
   provider: (name: string) => GuardedProvider;
+  /** As `provider`, for a caller who says what kind of model the file is for. */
+  providerFor: ProvidersFor;
   providers: Pick<ProviderRegistry<GuardedProvider>, 'all' | 'unconfigured'>;
 }
 
@@ -67,21 +71,23 @@ export function connectStores(
   const dataApi = { url, secretKey, timeoutMs: operations.toolMs };
   const ledger = createSupabaseLedger(dataApi);
   const guards = new Map<string, GuardedProvider>();
-  const common = {
-    timeouts: callTimeouts(config),
-    maxRetryAttempts: operations.maxRetryAttempts,
-  };
-  const made = makeVendors(config, (name) => ({
-    ...common,
-    onSurplus(id) {
-      guards.get(name)?.countSurplus();
-      warn('an object too many was deleted', { provider: name, id });
-    },
-  }));
+  function vendorsFor(model: ModelKind) {
+    const timeouts = callTimeouts(config, model);
+    const { providers: plain, unconfigured } = makeVendors(config, (name) => ({
+      timeouts,
+      maxRetryAttempts: operations.maxRetryAttempts,
+      onSurplus(id) {
+        guards.get(name)?.countSurplus();
+        warn('an object too many was deleted', { provider: name, id });
+      },
+    }));
+    return { providers: tracing === undefined ? plain : plain.map((provider) => traced(provider, tracing)), unconfigured };
+  }
+  const made = vendorsFor('standard');
   for (const provider of made.providers) {
     const { name, account } = provider;
     const report = reports ? createStateReporter(ledger, { provider: name, account }) : undefined;
-    const guard = guarded(tracing === undefined ? provider : traced(provider, tracing), {
+    const guard = guarded(provider, {
       ...providers.breaker,
       onNearlyFull: (use) => warn(`the account at ${name} is nearly full: ${describeUse(use)}`, { provider: name, ...use }),
       onCounted: (uses) => observer?.quota(name, uses),
@@ -102,6 +108,7 @@ export function connectStores(
     maintenance: createSupabaseMaintenanceLedger(dataApi),
     legacyBucket: config.legacy?.bucket ?? null,
     provider: registry.get,
+    providerFor: createProvidersFor({ provider: registry.get, make: (model) => vendorsFor(model).providers }),
     providers: registry,
   };
 }

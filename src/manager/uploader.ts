@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { FileOperationResult, FileSource, NewReference, Verification } from '../domain/models.ts';
+import type { ModelKind } from '../domain/time-limits.ts';
 import type { UploadOrder } from '../domain/upload-order.ts';
 import { unlessAborted } from './waiting.ts';
 
@@ -23,6 +24,8 @@ export interface UploadOptions {
   attempts?: UploadOrder['attempts'];
   staged?: UploadOrder['staged'];
   distinctBy?: UploadOrder['distinctBy'];
+  /** What kind of model the file is for: its time limits count; absent: a standard one's. */
+  model?: ModelKind | undefined;
   /** In logs and in Temporal's UI; one is made where none is given. */
   operationId?: string;
   /** Absent: the same file, unchanged, for the same holder at the same provider is the same upload while it runs. */
@@ -48,6 +51,7 @@ export async function uploadDurably(source: FileSource, options: UploadOptions, 
     attempts,
     staged,
     distinctBy,
+    model,
   } = options;
   signal.throwIfAborted();
   const idempotencyKey = options.idempotencyKey ?? keyOf(source, reference, provider, verify);
@@ -56,6 +60,7 @@ export async function uploadDurably(source: FileSource, options: UploadOptions, 
     ...(attempts === undefined ? {} : { attempts }),
     ...(staged === true ? { staged } : {}),
     ...(distinctBy === undefined ? {} : { distinctBy }),
+    ...(model === undefined ? {} : { model }),
   };
   const started = await uploads.startUpload(order);
   onStarted?.(started);

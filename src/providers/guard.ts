@@ -33,6 +33,8 @@ export interface GuardedProvider extends Provider {
   held(signal: AbortSignal): Promise<Held | null>;
   /** For the provider's own `onSurplus`. */
   countSurplus(): void;
+  /** The same circuit and quota around another instance of this provider, which has other time limits. */
+  around(other: Provider): Provider;
 }
 
 /**
@@ -42,7 +44,6 @@ export interface GuardedProvider extends Provider {
 export function guarded(provider: Provider, options: GuardOptions): GuardedProvider {
   const { failures, openMs, onChange, onNearlyFull = () => undefined, onCounted } = options;
   const quota = watchQuota({ provider, onNearlyFull, ...(onCounted === undefined ? {} : { onCounted }) });
-  const { copy } = provider;
   let lastError: GuardStatus['lastError'] = null;
   let surplus = 0;
   const changed = () => onChange?.(status());
@@ -66,18 +67,17 @@ export function guarded(provider: Provider, options: GuardOptions): GuardedProvi
     await circuit.succeeded();
     return result;
   }
-  async function upload(request: UploadRequest): Promise<StoredObject> {
+  async function upload(at: Provider, request: UploadRequest): Promise<StoredObject> {
     const { purpose, body, signal } = request;
     const place = await quota.reserve({ purpose, sizeBytes: body.sizeBytes }, signal).catch(async (refusal: unknown) => {
       // What an earlier attempt has left needs no room any more.
-      const left =
-        request.retried && isQuotaPassed(refusal) ? await provider.find({ ...request, sizeBytes: body.sizeBytes }, signal) : null;
+      const left = request.retried && isQuotaPassed(refusal) ? await at.find({ ...request, sizeBytes: body.sizeBytes }, signal) : null;
       if (left === null) throw refusal;
       return left;
     });
     if ('id' in place) return place;
     try {
-      const stored = await provider.upload(request);
+      const stored = await at.upload(request);
       place.taken();
       return stored;
     } finally {
@@ -94,44 +94,52 @@ export function guarded(provider: Provider, options: GuardOptions): GuardedProvi
     await circuit.succeeded();
   }
 
+  function around(at: Provider): Provider {
+    const { copy } = at;
+    return {
+      name: at.name,
+      account: at.account,
+      capabilities: at.capabilities,
+      ...(at.buckets === undefined ? {} : { buckets: at.buckets }),
+      ...(copy === undefined ? {} : { copy: (object, key, signal) => run(signal, () => copy(object, key, signal)) }),
+      idOf: at.idOf,
+      check: (signal) => run(signal, () => at.check(signal)),
+      info: (id, signal) => run(signal, () => at.info(id, signal)),
+      find: (identity, signal) => run(signal, () => at.find(identity, signal)),
+      upload: (request) => run(request.signal, () => upload(at, request)),
+      async delete(id, signal) {
+        const deleted = await run(signal, () => at.delete(id, signal));
+        if (deleted) quota.removed();
+        return deleted;
+      },
+      async download(id, options) {
+        await circuit.enter(options.signal);
+        const download = await at.download(id, options).catch(fail);
+        return { ...download, chunks: watched(download.chunks) };
+      },
+      async *list(options) {
+        const pages = at.list(options)[Symbol.asyncIterator]();
+        try {
+          for (;;) {
+            const page = await run(options.signal, () => pages.next());
+            if (page.done === true) return;
+            yield page.value;
+          }
+        } finally {
+          await pages.return?.();
+        }
+      },
+    };
+  }
+
   return {
-    name: provider.name,
-    account: provider.account,
-    capabilities: provider.capabilities,
-    ...(provider.buckets === undefined ? {} : { buckets: provider.buckets }),
-    ...(copy === undefined ? {} : { copy: (object, key, signal) => run(signal, () => copy(object, key, signal)) }),
+    ...around(provider),
     status,
     held: quota.held,
     countSurplus() {
       surplus += 1;
     },
-    idOf: provider.idOf,
-    check: (signal) => run(signal, () => provider.check(signal)),
-    info: (id, signal) => run(signal, () => provider.info(id, signal)),
-    find: (identity, signal) => run(signal, () => provider.find(identity, signal)),
-    upload: (request) => run(request.signal, () => upload(request)),
-    async delete(id, signal) {
-      const deleted = await run(signal, () => provider.delete(id, signal));
-      if (deleted) quota.removed();
-      return deleted;
-    },
-    async download(id, options) {
-      await circuit.enter(options.signal);
-      const download = await provider.download(id, options).catch(fail);
-      return { ...download, chunks: watched(download.chunks) };
-    },
-    async *list(options) {
-      const pages = provider.list(options)[Symbol.asyncIterator]();
-      try {
-        for (;;) {
-          const page = await run(options.signal, () => pages.next());
-          if (page.done === true) return;
-          yield page.value;
-        }
-      } finally {
-        await pages.return?.();
-      }
-    },
+    around,
   };
 }
 

@@ -33,7 +33,7 @@ const refusals = (...statuses: number[]): Json =>
 const EVERYWHERE = [400, 401, 429, 502, 503];
 
 const parameters = (...names: string[]): Json[] => names.map((name) => ({ $ref: `#/components/parameters/${name}` }));
-const ASKER = ['tool', 'user', 'operation_id'];
+const ASKER = ['tool', 'user', 'model', 'operation_id'];
 const OPEN = { security: [] };
 const BYTES = { schema: { type: 'string', format: 'binary' } };
 

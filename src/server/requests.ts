@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
 import { MimeType } from '../domain/models.ts';
+import { MODEL_KINDS, type ModelKind } from '../domain/time-limits.ts';
 import { RequestRefused } from './refusals.ts';
 
 /** What a request asks for, read from its query and headers before its body. Each refusal names what is wrong and what is allowed. */
@@ -19,6 +20,9 @@ export const QUERY = {
   user: storable(upTo(500)).describe('On whose behalf; absent: on nobody’s'),
   name: storable(upTo(4096)).describe('What the file is called'),
   purpose: storable(upTo(100)).default('storage').describe("What the file is for (a use, or a provider's own purpose)"),
+  model: z
+    .enum(MODEL_KINDS, `must be one of ${MODEL_KINDS.join(', ')}`)
+    .describe('What kind of model the file is for, by which the time limits are multiplied; absent: a standard one'),
   limit: z
     .string()
     .regex(/^([1-9]\d{0,2}|1000)$/, 'must be a whole number from 1 to 1000')
@@ -43,16 +47,22 @@ export const operationIdOf = (query: URLSearchParams): string | null => read(que
 export interface Asker {
   tool: string;
   userId: string | null;
+  /** What kind of model the file is for; absent: it does not say. */
+  model?: ModelKind | undefined;
 }
 
-/** For whom, and for what. @throws RequestRefused 400, which lists the tools */
+/** For whom, and for what. @throws RequestRefused 400, which lists the tools, or the kinds of models */
 export function askerOf(query: URLSearchParams, tools: readonly string[]): Asker {
   const tool = query.get('tool');
   if (tool === null || !tools.includes(tool)) {
     const found = tool === null ? '`tool` in the query is missing' : `There is no tool ${JSON.stringify(tool)}`;
     throw new RequestRefused(400, tool === null ? 'invalid_tool' : 'unknown_tool', `${found}; there are: ${tools.join(', ')}`);
   }
-  return { tool, userId: read(query, 'user', QUERY.user.optional()) ?? null };
+  return {
+    tool,
+    userId: read(query, 'user', QUERY.user.optional()) ?? null,
+    model: read(query, 'model', QUERY.model.optional()),
+  };
 }
 
 export const pageOf = (query: URLSearchParams): { limit: number; after: string | null } => ({

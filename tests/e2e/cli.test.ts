@@ -152,6 +152,25 @@ describe('one file', { timeout: 60_000 }, () => {
     expect(existsSync(join(cwd, 'gone'))).toBe(false);
   });
 
+  it('for a fast model is waited for beyond a caller’s limit, which is told once', async () => {
+    for (const file of ['late 1', 'late 2']) writeFileSync(join(cwd, file), file);
+    const nobodyServes = { TEMPORAL_TASK_QUEUE: `nobody-${Date.now()}`, CLIENT_TIMEOUT_SECONDS: '91', FAST_TIMEOUT_MULTIPLIER: '.01' };
+    const { child, ended } = start(['upload', 'late 1', 'late 2', '--model', 'fast'], nobodyServes);
+    let said = '';
+    child.stderr?.on('data', (text: string) => {
+      said += text;
+      if (said.includes('Not done')) setTimeout(() => child.kill('SIGINT'), 500);
+    });
+    const { code, stderr } = await ended;
+    expect([code, stderr.match(/Not done after 0\.9 s/g)]).toEqual([130, ['Not done after 0.9 s']]);
+    expect(stderr).toMatch(/safe in Temporal.*npx cutover worker[\s\S]*Uploads that were started go on/);
+  });
+
+  it('is read back and made sure of under the limits of a kind of model', async () => {
+    expect((await cutover(['download', 'two.txt', '-o', '-', '--model', 'fast'])).stdout).toBe('some text');
+    expect((await cutover(['ensure', 'two.txt', '--model', 'thinking', '--json'])).stdout).toContain('"outcome":"there"');
+  });
+
   it('that is missing is told by its name, and the others go on', async () => {
     const { code, stdout, stderr } = await cutover(['upload', 'source/two.txt', 'source/nope']);
     expect([code, stdout, stderr]).toEqual([1, expect.stringContaining('there already'), expect.stringMatching(/nope is not there/)]);
@@ -170,6 +189,9 @@ describe('what goes wrong', { timeout: 60_000 }, () => {
     [['migrate', 'source', '--to', 'nowhere'], 2, 'There is no provider "nowhere"'],
     [['migrate', 'status', 'unknown'], 2, 'There is no migration unknown'],
     [['info', 'unknown'], 2, 'cutover list'],
+    [['upload', 'source/two.txt', '--model', 'slow'], 2, 'Allowed choices are standard, thinking, fast'],
+    [['ensure', 'two.txt', '--model', 'slow'], 2, 'Allowed choices are standard, thinking, fast'],
+    [['download', 'two.txt', '--model', 'slow'], 2, 'Allowed choices are standard, thinking, fast'],
   ])('%j ends with %d and says what to do', async (args, code, message) => {
     const ran = await cutover(args);
     expect(ran).toMatchObject({ code, stdout: '', stderr: expect.stringContaining(message) });

@@ -94,10 +94,10 @@ describe('An upload through the facade', () => {
     expect([legacy.uploads, seen]).toEqual([[], []]);
   });
 
-  test('carries the operation id, user and purpose to the side', async () => {
-    const file = await facade().upload(hello, { ...KIMI, purpose: 'extract', operationId: 'request-17' });
+  test('carries the operation id, user, purpose and kind of model to the side', async () => {
+    const file = await facade().upload(hello, { ...KIMI, purpose: 'extract', model: 'thinking', operationId: 'request-17' });
     expect(file.operationId).toBe('request-17');
-    expect(unified.uploads[0]?.context).toMatchObject({ operationId: 'request-17', userId: 'ann', purpose: 'extract', tool: 'kimi' });
+    expect(unified.uploads[0]?.context).toMatchObject({ ...KIMI, operationId: 'request-17', purpose: 'extract', model: 'thinking' });
   });
 
   describe('takes', () => {
@@ -358,4 +358,11 @@ describe('While the ledger is away', () => {
 
 test.each(['', 'x'.repeat(101)])('A tool without a name of its own is refused, because nothing could be counted under it', async (tool) => {
   await expect(facade().upload(hello, { ...KIMI, tool })).rejects.toMatchObject({ code: 'unknown_tool' });
+});
+
+test('A kind of model that nobody knows is refused before either side is asked', async () => {
+  const caller = { ...KIMI, model: 'slow' as 'fast' };
+  await expect(facade().upload(hello, caller)).rejects.toMatchObject({ code: 'unknown_model' });
+  await expect(facade().download('x', caller)).rejects.toMatchObject({ code: 'unknown_model' });
+  expect([...legacy.uploads, ...unified.uploads]).toEqual([]);
 });

@@ -5,8 +5,9 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ProviderUnavailableError, UploadError, ValidationError } from '../../src/domain/errors.ts';
+import { FileNotFoundError, ProviderUnavailableError, UploadError, ValidationError } from '../../src/domain/errors.ts';
 import type { FacadeOptions } from '../../src/facade/facade.ts';
+import type { CallContext } from '../../src/facade/file-service.ts';
 import type { ApiOptions } from '../../src/server/app.ts';
 import { memoryFacade, type RunningTestApi, startTestApi, TOKEN } from '../support/api.ts';
 import type { MemoryFileService } from '../support/memory-file-service.ts';
@@ -48,14 +49,16 @@ describe('An upload over HTTP', () => {
   beforeEach(() => start());
 
   test('answers the file, the side that keeps it and the operation', async () => {
-    const answer = await upload('name=note.txt&tool=kimi&user=ann&operation_id=request-17&purpose=extract');
+    const answer = await upload('name=note.txt&tool=kimi&user=ann&operation_id=request-17&purpose=extract&model=thinking');
     expect(answer.status).toBe(201);
     expect(answer.headers.get('x-operation-id')).toBe('request-17');
     expect(await answer.json()).toEqual({
       ...{ id: expect.stringMatching(/^old\/files-/), name: 'note.txt', size_bytes: 5, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
       ...{ mime_type: 'text/plain;charset=UTF-8', served_by: 'legacy', fallback: false, operation_id: 'request-17' },
     });
-    expect(legacy.uploads[0]?.context).toMatchObject({ userId: 'ann', tool: 'kimi', purpose: 'extract', operationId: 'request-17' });
+    expect(legacy.uploads[0]?.context).toMatchObject({
+      ...{ userId: 'ann', tool: 'kimi', purpose: 'extract', model: 'thinking', operationId: 'request-17' },
+    });
     expect(readdirSync(spoolFolder)).toEqual([]);
   });
 
@@ -79,6 +82,7 @@ describe('An upload over HTTP', () => {
     ['an empty name', 'tool=kimi&name=', {}, 400, 'invalid_name', /1 to 4096/],
     ['a name that no database keeps', 'tool=kimi&name=a%00b', {}, 400, 'invalid_name', /zero byte/],
     ['an empty user', 'tool=kimi&name=a&user=', {}, 400, 'invalid_user', /1 to 500/],
+    ['an unknown kind of model', 'tool=kimi&name=a&model=slow', {}, 400, 'invalid_model', /standard, thinking, fast/],
     ['an operation id with spaces', 'tool=kimi&name=a&operation_id=a+b', {}, 400, 'invalid_operation_id', /A-Z/],
     ['too many bytes', 'tool=kimi&name=a', { body: 'x'.repeat(1001) }, 413, 'file_too_large', /1001 bytes; at most 1000/],
     ['a form', 'tool=kimi&name=a', { body: new FormData() }, 415, 'unsupported_media_type', /not a form/],
@@ -262,6 +266,18 @@ describe('Reading', () => {
     expect(await (await api.ask(`${path}/content?tool=kimi`)).text()).toBe('x');
     expect((await api.ask(`${path}?tool=kimi`, { method: 'DELETE' })).status).toBe(204);
     expect((await api.ask(`${path}?tool=kimi`, { method: 'DELETE' })).status).toBe(404);
+  });
+  test('carries the kind of model to the side, for every operation', async () => {
+    const asked: string[] = [];
+    const noted = (operation: string) => (_: unknown, context: CallContext) => {
+      asked.push(`${operation} ${context.model}`);
+      return Promise.reject(new FileNotFoundError('no', { code: 'not_found' }));
+    };
+    Object.assign(legacy, Object.fromEntries(['info', 'download', 'delete', 'list'].map((name) => [name, noted(name)])));
+    for (const path of ['/files/x', '/files/x/content', '/files']) await api.ask(`${path}?tool=kimi&model=fast&after=l:`);
+    await api.ask('/files/x?tool=kimi&model=thinking', { method: 'DELETE' });
+    expect(asked).toEqual(['info fast', 'download fast', 'list fast', 'delete thinking']);
+    expect((await api.ask('/files/x?tool=kimi&model=')).status).toBe(400);
   });
   test('tells of a file by HEAD without reading it', async () => {
     const { id } = (await (await upload('name=a.txt&tool=kimi')).json()) as { id: string };

@@ -74,6 +74,11 @@ describe('The OpenAPI document', () => {
       expect(all.every(({ name, schema }) => typeof name === 'string' && typeof schema === 'object')).toBe(true);
     }
   });
+  test('lets each operation on files say what kind of model they are for, and lists the kinds', () => {
+    const said = operations.filter(({ parameters = [] }) => parameters.map(resolved).some(({ name }) => name === 'model'));
+    expect(said.map(({ operationId }) => operationId)).toEqual(['upload', 'list', 'info', 'delete', 'download']);
+    expect(document.components.parameters?.model).toMatchObject({ required: false, schema: { enum: ['standard', 'thinking', 'fast'] } });
+  });
   test('describes every answer, and every schema in it is one', () => {
     for (const { responses } of operations)
       for (const [status, answer] of Object.entries(responses)) {
@@ -108,7 +113,7 @@ describe('The server', () => {
     const { body } = await documented('POST', '/files', '?name=a.txt&tool=kimi', { body: 'hello' });
     const { id } = body as { id: string };
     const seen = [
-      await documented('GET', '/files', '?tool=kimi&limit=1'),
+      await documented('GET', '/files', '?tool=kimi&limit=1&model=fast'),
       await documented('GET', '/files/{id}', '?tool=kimi', { id }),
       await documented('GET', '/files/{id}/content', '?tool=kimi', { id }),
       await documented('DELETE', '/files/{id}', '?tool=kimi', { id }),
@@ -126,11 +131,12 @@ describe('The server', () => {
       await documented('POST', '/files', '?name=a.txt&tool=kimi', { body: Buffer.alloc(11 * 1024 * 1024) }),
       await documented('GET', '/files', '?tool=kimi', { headers: { authorization: 'no' } }),
       await documented('GET', '/files', '?tool=kimi&limit=0'),
+      await documented('GET', '/files', '?tool=kimi&model=slow'),
       await documented('GET', '/files/{id}', '?tool=kimi', { id: 'x' }),
       await documented('GET', '/files/{id}/content', '?tool=kimi', { id: 'x' }),
       await documented('DELETE', '/files/{id}', '?tool=kimi', { id: 'x' }),
     ];
-    expect(seen.map(({ status }) => status)).toEqual([400, 415, 413, 401, 400, 404, 404, 404]);
+    expect(seen.map(({ status }) => status)).toEqual([400, 415, 413, 401, 400, 400, 404, 404, 404]);
   });
   test('asks for the token where the document says so, and nowhere else', async () => {
     for (const { path, method, security } of operations) {

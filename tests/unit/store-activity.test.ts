@@ -48,7 +48,7 @@ async function claimed(text: string) {
   const ledger: Ledger = createMemoryLedger();
   const { objects, sent, vendor } = vendorOf();
   const steps = createUploadSteps({ ledger, provider: () => vendor, limits: { maxFileBytes: 1000, allowedExtensions: null } });
-  const { storeContent } = createUploadActivities({ ledger, steps, provider: () => vendor });
+  const { storeContent } = createUploadActivities({ ledger, stepsFor: () => steps, providerFor: () => () => vendor });
   const path = join(scratch.path, `${randomUUID()}.txt`);
   writeFileSync(path, text);
   const content = { sha256: createHash('sha256').update(text).digest('hex'), sizeBytes: text.length, mimeType: 'text/plain' };

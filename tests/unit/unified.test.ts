@@ -69,6 +69,27 @@ describe('An upload by the new path', () => {
     expect(await unified(taken(Promise.resolve({ ...DONE, uploadId }))).upload(file, context())).toMatchObject({ id: uploadId });
   });
 
+  test('and a download have the time that the kind of model gives them', async () => {
+    const asked: unknown[] = [];
+    const upload: Upload = async (_, options) => {
+      asked.push(options.model);
+      return await taken(Promise.resolve(DONE))(_, options);
+    };
+    const patience = { startMs: 5000, doneMs: (size: number, model?: string) => asked.push(`${size} ${model}`) + 5000 };
+    const held = { id: 'r-1', userId: 'ann', name: 'a.txt', legacyId: null };
+    const side = unified(upload, {
+      patience,
+      manager: {
+        upload,
+        read: async (_: unknown, options: { model?: string }) => void asked.push(`read ${options.model}`),
+      } as unknown as UnifiedOptions['manager'],
+      ledger: { givenId: async () => ({ file: DONE, held: [held], ours: true }) } as unknown as UnifiedOptions['ledger'],
+    });
+    await side.upload(file, { ...context(), model: 'thinking' });
+    await side.download('0f8fad5b-d9cb-869f-a165-70867728950e', { ...context(), model: 'fast' });
+    expect(asked).toEqual(['thinking', '5 thinking', 'read fast']);
+  });
+
   test('leaves what was handed over to the workflow, and removes what was not', async () => {
     await unified(taken(Promise.resolve(DONE))).upload(file, context());
     expect(removed).toBe(0);

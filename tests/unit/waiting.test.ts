@@ -56,7 +56,7 @@ test('waiting for a claim gives its place up after a turn', async () => {
     asked++;
     return { outcome: 'busy', fileId: 'f', copyId: 'c', retryAfterMs: 60_000 };
   };
-  const { awaitClaim } = createUploadActivities({ steps: { claim } } as unknown as UploadActivitiesDependencies);
+  const { awaitClaim } = createUploadActivities({ stepsFor: () => ({ claim }) } as unknown as UploadActivitiesDependencies);
   const input = { source: { kind: 'path', path: '/x' }, reference: { name: 'x' }, settings: {} } as UploadInput;
   const began = performance.now();
   await expect(quiet().run(awaitClaim, input, {} as FileContent)).rejects.toMatchObject({ type: 'StillWaiting' });

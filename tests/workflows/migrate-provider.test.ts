@@ -42,8 +42,14 @@ beforeAll(async () => {
     connection,
     taskQueue: cutover.config.temporal.taskQueue,
     activities: createActivities({
-      ...{ ...cutover.stores, provider, client: cutover.temporal, source: (from) => openSource(from, provider) },
-      steps: createUploadSteps({ ledger, provider, limits: cutover.config.files }),
+      ...{
+        ...cutover.stores,
+        provider,
+        providerFor: () => provider,
+        client: cutover.temporal,
+        source: (from) => openSource(from, provider),
+      },
+      stepsFor: () => createUploadSteps({ ledger, provider, limits: cutover.config.files }),
     }),
     workflowBundle: { codePath: await workflowBundle(inject('stateDir')) },
   });

@@ -1,10 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { appendFileSync, rmSync, truncateSync } from 'node:fs';
+import { appendFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NewUpload } from '../../src/client/cutover-client.ts';
 import type { PathSource } from '../../src/domain/models.ts';
 import { hashFile } from '../../src/sources/local-file.ts';
 import { type Running, runCutover } from '../support/cutover.ts';
+import { startSilentServer } from '../support/silent-server.ts';
 
 let cutover: Running;
 beforeAll(async () => {
@@ -85,6 +86,27 @@ describe('an upload', () => {
     expect(listed).toHaveLength(1);
   }, 120_000);
 
+  test.each([
+    [undefined, 67.5],
+    ['thinking', 101.25],
+    ['fast', 47.25],
+  ] as const)('for a %s model gives each attempt of a step %d s, and the time of its bytes', async (model, seconds) => {
+    const sizeBytes = 8 * 1024 * 1024 + 1;
+    const upload = uploadOf('for a model', randomBytes(sizeBytes), { model });
+    const handle = await cutover.client.startUpload(upload);
+    await cutover.client.uploadResult(handle);
+    const { events } = await cutover.temporal.workflow.getHandle(handle.workflowId).fetchHistory();
+    const limits = (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: activity }) => {
+      const { seconds: whole, nanos } = activity?.startToCloseTimeout ?? {};
+      return activity == null ? [] : [[activity.activityType?.name, Number(whole) + (nanos ?? 0) / 1e9]];
+    });
+    const transferSeconds = seconds + Math.ceil((sizeBytes / cutover.config.files.minBytesPerSecond) * 1000) / 1000;
+    expect(limits).toEqual([
+      ['hashFile', transferSeconds],
+      ['storeContent', transferSeconds],
+    ]);
+  });
+
   test('under the same idempotency key joins the one that runs', async () => {
     const upload = uploadOf('joined', randomBytes(3 * 1024 * 1024));
     const [one, two] = await Promise.all([run(upload), run(upload)]);
@@ -152,5 +174,24 @@ describe('an upload', () => {
     expect(await claimed()).toBe('failed');
     const again = { ...upload, idempotencyKey: `${upload.idempotencyKey}-again` };
     expect(await run(again)).toMatchObject({ outcome: 'uploaded', ...content });
+  }, 60_000);
+});
+
+describe('a provider that does not answer', () => {
+  test('is given up by the worker as soon as the kind of model asks for it', async () => {
+    const silent = await startSilentServer();
+    // The other kinds would outlast the test.
+    const env = { TOOL_TIMEOUT_SECONDS: '100', FAST_TIMEOUT_MULTIPLIER: '0.01', MAX_RETRY_ATTEMPTS: '0' };
+    const impatient = await runCutover({ ...env, OPENAI_API_KEY: 'sk-test', OPENAI_BASE_URL: silent.url });
+    try {
+      const path = impatient.put('slow.txt', `slow ${impatient.config.temporal.taskQueue}`);
+      const { source, ...order } = uploadOf('slow.txt', '');
+      const upload = { ...order, source: { ...source, path, sizeBytes: statSync(path).size }, provider: 'openai', attempts: 1 };
+      const failed = impatient.client.startUpload({ ...upload, model: 'fast' }).then((handle) => impatient.client.uploadResult(handle));
+      await expect(failed).rejects.toThrow(/openai.*(?:no byte moved for|not done after) 1 s/);
+    } finally {
+      await impatient.stop();
+      silent.close();
+    }
   }, 60_000);
 });
