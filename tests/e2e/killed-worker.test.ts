@@ -51,10 +51,10 @@ async function reconcile(fix: boolean) {
   return runId;
 }
 
-test('a reconciliation finds each disagreement once, moves each object once, and loses none', { timeout: 60_000 }, async () => {
+test('a reconciliation finds each disagreement once, moves each object once, and loses none', { timeout: 120_000 }, async () => {
   const { maintenance, provider } = running.stores;
   const plant = planter(running.stores, 'supabase', putToSupabase);
-  const EACH = 20;
+  const EACH = 12;
   const each = <T>(put: () => Promise<T>) => Promise.all(Array.from({ length: EACH }, put));
   const whole = await each(() => plant.whole());
   // Supabase tells no hash.
@@ -92,7 +92,7 @@ test('a reconciliation finds each disagreement once, moves each object once, and
   expect(again.counts).toMatchObject({ objects: EACH, agrees: EACH, aside: all - EACH, moved: 0, invalidated: 0, left: 0 });
 });
 
-test('a backfill counts every file once, and what it records is right', { timeout: 60_000 }, async () => {
+test('a backfill counts every file once, and what it records is right', { timeout: 120_000 }, async () => {
   const { ledger, maintenance } = running.stores;
   const hashOf = (content: string) => createHash('sha256').update(content).digest('hex');
   const tag = randomUUID();
