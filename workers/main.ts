@@ -3,6 +3,7 @@ import { messageOf } from '../src/domain/errors.ts';
 import { exitCodeFor } from '../src/domain/exit-code.ts';
 import { createLogger } from '../src/observability/logger.ts';
 import { connectTracing } from '../src/observability/tracing.ts';
+import { warnOfOldLedger } from './ledger-warning.ts';
 import { prepareMetrics } from './metrics.ts';
 import { keepSchedules } from './schedules.ts';
 import { createWorker } from './worker.ts';
@@ -26,6 +27,7 @@ try {
   const worker = await createWorker(config, log, { metrics: endpoint.metrics, tracing });
   const served = await endpoint.serve(worker.health);
   await keepSchedules(config, log);
+  void warnOfOldLedger(config, log);
   let stopping = false;
   const stop = (why: string) => {
     if (stopping) return;

@@ -5,6 +5,7 @@ import type { Config } from '../config/index.ts';
 import { messageOf } from '../domain/errors.ts';
 import { connectStores } from '../manager/stores.ts';
 import { type Check, failed, ok, warning } from '../stack/check.ts';
+import { ledgerMigrationsFolder, migrationsIn, missingMigrations } from '../stack/ledger-migrations.ts';
 import { missingSearchAttributes } from '../stack/search-attributes.ts';
 
 const NOT_RUNNING = 'Start the stack with `npx cutover up`.';
@@ -90,7 +91,8 @@ export async function checkSupabase(config: Config): Promise<Check[]> {
 
 async function checkLedger(config: Config): Promise<Check> {
   try {
-    await connectStores(config).ledger.check();
+    const missing = missingMigrations(await connectStores(config).ledger.check(), migrationsIn(ledgerMigrationsFolder()));
+    if (missing !== null) return failed('Ledger', missing, 'Apply them with `supabase db push`; an embedded stack does when it starts.');
     return ok('Ledger', 'its schema is there and the key may use it');
   } catch (error) {
     return failed('Ledger', messageOf(error), 'Check SUPABASE_SECRET_KEY; on a hosted project apply the schema with `supabase db push`.');

@@ -28,8 +28,8 @@ Six kinds of disagreement: lost (a row without its object), unknown (an object o
 Cutover's are counted and never touched. With --fix, lost rows are given up, so that the next upload sends their content again, and
 objects are moved to trash/<id>/… in their bucket; where ids are the vendor's they are left to retention. Nothing is deleted but
 what was staged for an upload more than 14 days ago.
-Where more than 10 objects and more than 10 % of a provider's are unknown, they are left: the bucket may be another ledger's, or its
-address may be new. --fix-unknown moves them all the same.
+Where more than 10 of Cutover's objects at a provider and more than 10 % of them are unknown, they are left: the bucket may be another
+ledger's, or its address may be new. --fix-unknown moves them all the same.
 Exit code: 0 when ledger and providers agree (or do now), 1 when something is left.`;
 
 /** What is shown of the findings; all of them are in the report. */
@@ -141,8 +141,14 @@ function summary({ phase, reason, counts, startedAtMs, updatedAtMs, doubtful = [
       : [
           "Too many objects are unknown: is this bucket another ledger's, or is its address new? If they are nobody's: --fix --fix-unknown",
         ]),
-    unsettled === 0 ? 'Ledger and providers agree.' : 'Settle what is found: npx cutover reconcile --fix',
+    ...whatNext(phase, unsettled, counts),
   ];
+}
+
+function whatNext(phase: ReconcileState['phase'], unsettled: number, { left, failed }: ReconcileState['counts']): string[] {
+  if (phase !== 'done') return ['It was stopped before its end: what it had not come to is not compared.'];
+  if (unsettled === 0) return ['Ledger and providers agree.'];
+  return left + failed > 0 ? [] : ['Settle what is found: npx cutover reconcile --fix'];
 }
 
 async function showFindings(context: CommandContext, id: string): Promise<void> {

@@ -129,5 +129,11 @@ async function filesOf({ source }: CommandContext, options: VerifyCommandOptions
     if (given !== undefined) return resolve(source.cwd, given);
     return folder === null ? null : join(folder, SIGN_FILES[sign]);
   };
-  return Object.fromEntries(SIGNS.flatMap((sign) => (path(sign) === null ? [] : [[sign, path(sign)]])));
+  const paths = SIGNS.flatMap((sign): [Sign, string][] => {
+    const to = path(sign);
+    return to === null ? [] : [[sign, to]];
+  });
+  const twice = paths.find(([, to], at) => paths.findIndex(([, other]) => other === to) < at);
+  if (twice !== undefined) throw new UsageError(`${twice[1]} is given for two signs: each list needs a file of its own`);
+  return Object.fromEntries(paths);
 }

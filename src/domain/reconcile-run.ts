@@ -32,7 +32,7 @@ export interface ReconcileState extends PagedRun {
   step: ReconcileStep;
   cursor: string | null;
   counts: ReconcileCounts;
-  /** What was counted before the provider that it is at; absent where that is the first one. */
+  /** What was counted of Cutover's objects before the provider that it is at; absent where that is the first one. */
   before?: Pick<ReconcileCounts, 'objects' | 'unknown'>;
   /** Providers at which too many objects are unknown to be nobody's, by their place; absent: none. */
   doubtful?: readonly number[];
@@ -73,10 +73,12 @@ const DOUBTFUL = { least: 10, share: 0.1 };
 /** Behind the last page of what the provider lists. */
 function withDoubt(state: ReconcileState): ReconcileState {
   const { counts, at, doubtful = [], before = { objects: 0, unknown: 0 } } = state;
-  const here = { objects: counts.objects - before.objects, unknown: counts.unknown - before.unknown };
+  // What is not Cutover's says nothing of the ledger, however much of it there is.
+  const ours = counts.objects - counts.foreign;
+  const here = { objects: ours - before.objects, unknown: counts.unknown - before.unknown };
   return {
     ...state,
-    before: { objects: counts.objects, unknown: counts.unknown },
+    before: { objects: ours, unknown: counts.unknown },
     ...(isDoubtful(here) ? { doubtful: [...doubtful, at] } : {}),
   };
 }

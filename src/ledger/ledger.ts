@@ -114,8 +114,11 @@ export interface Traffic {
  * Errors are LedgerError (unreachable: retryable; refused or schema missing: not), FileNotFoundError and ValidationError.
  */
 export interface Ledger {
-  /** Resolves when the ledger can be used now; else throws what is wrong and what to do. */
-  check(): Promise<void>;
+  /**
+   * Resolves when the ledger can be used now, with the versions of the migrations that it has on record (null where there is no
+   * record, because they were applied by hand); else throws what is wrong and what to do.
+   */
+  check(): Promise<string[] | null>;
 
   claim(request: ClaimRequest): Promise<Claim>;
   /** False when the claim is no longer the owner's. */

@@ -34,6 +34,13 @@ export type Condemned = { outcome: 'condemned' | 'done'; copyId: string } | { ou
 
 /** What became of a file whose hash was recorded, or could not be. */
 export type RecordedHash = { fileId: string; outcome: BackfillOutcome; duplicateOf: string | null; errorCode: string | null };
+export interface HashItemCount {
+  outcome: BackfillOutcome;
+  /** Why files could not be read; null for the others. */
+  errorCode: string | null;
+  files: number;
+  bytes: number;
+}
 export type NewHash = Pick<BackfillItem, 'fileId' | 'storagePath' | 'name' | 'sizeBytes' | 'sha256' | 'errorCode' | 'error'>;
 
 /** The ledger's part in reconciliation, backfill and verification. Errors as of the ledger; every method may be called again. */
@@ -68,6 +75,8 @@ export interface MaintenanceLedger {
   /** What became of each, in the order of their ids. A dry run says what would. Idempotent by run and file. */
   recordHashes(runId: string, items: readonly NewHash[], options: { dryRun: boolean }): Promise<RecordedHash[]>;
   hashItems(runId: string, page: Page): Promise<BackfillItem[]>;
+  /** What a run has on record of the files behind one id, up to another: how many became what. Bytes are those that were read. */
+  countHashItems(runId: string, range: { after: string | null; until: string | null }): Promise<HashItemCount[]>;
   /** The hash of one file, learned in passing. The file that stands for the content. */
   recordHash(fileId: string, sha256: string, sizeBytes: number): Promise<{ fileId: string; duplicate: boolean }>;
 }

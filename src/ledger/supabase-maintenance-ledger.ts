@@ -3,7 +3,7 @@ import { BACKFILL_OUTCOMES, type BackfillItem } from '../domain/backfill-run.ts'
 import { UploadStatus } from '../domain/models.ts';
 import { ACTIONS, type CopyFacts, KINDS } from '../domain/reconciliation.ts';
 import { createDataApi, type DataApiOptions } from './data-api.ts';
-import type { Condemned, MaintenanceLedger, Place, PlacedItem, RecordedHash } from './maintenance-ledger.ts';
+import type { Condemned, HashItemCount, MaintenanceLedger, Place, PlacedItem, RecordedHash } from './maintenance-ledger.ts';
 import { FileRow, row, storable } from './rows.ts';
 
 const Text = z.string().nullable();
@@ -42,6 +42,9 @@ const HashItem: z.ZodType<BackfillItem> = row(
     ...{ fileId: z.string(), outcome: z.enum(BACKFILL_OUTCOMES), storagePath: Text, name: Text, sizeBytes: Bytes, sha256: Text },
     ...{ duplicateOf: Text, errorCode: Text, error: Text },
   }),
+);
+const HashCount: z.ZodType<HashItemCount> = row(
+  z.object({ outcome: z.enum(BACKFILL_OUTCOMES), errorCode: Text, files: z.number(), bytes: z.number() }),
 );
 
 const Changed = z.boolean();
@@ -115,6 +118,8 @@ export function createSupabaseMaintenanceLedger(options: DataApiOptions): Mainte
     },
     hashItems: (runId, { after, limit }) =>
       call('list_backfill_items', { p_run_id: runId, p_after: after, p_limit: limit }, z.array(HashItem)),
+    countHashItems: (runId, { after, until }) =>
+      call('count_backfill_items', { p_run_id: runId, p_after: after, p_until: until }, z.array(HashCount)),
     recordHash: (fileId, sha256, sizeBytes) =>
       call(
         'record_file_hash',

@@ -1,8 +1,9 @@
 import type { BackfillOrder, BackfillOutcome, BackfillPage } from '../domain/backfill-run.ts';
 import { FileManagementError, LedgerError, messageOf, ValidationError } from '../domain/errors.ts';
 import type { FileRecord } from '../domain/models.ts';
-import type { MaintenanceLedger, NewHash, RecordedHash } from '../ledger/maintenance-ledger.ts';
+import type { HashItemCount, MaintenanceLedger, NewHash } from '../ledger/maintenance-ledger.ts';
 import { namesByContent, type Provider } from '../providers/provider.ts';
+import { atOnce } from './at-once.ts';
 import { hashObject } from './file-bytes.ts';
 import { legacyObjectId } from './legacy-object.ts';
 
@@ -15,6 +16,8 @@ export interface BackfillDependencies {
 /** What was read is written after so many files, or after this long: a worker that dies loses no more. */
 const FILES_PER_WRITE = 20;
 const MS_PER_WRITE = 5_000;
+/** Files that are read at once. */
+const AT_ONCE = 8;
 
 export function createBackfiller({ maintenance, provider }: BackfillDependencies) {
   return {
@@ -36,29 +39,44 @@ export function createBackfiller({ maintenance, provider }: BackfillDependencies
     ): Promise<BackfillPage> {
       const from = provider(order.provider);
       const files = await maintenance.unhashed({ after, limit: order.batchSize });
-      const page = { outcomes: {} as Partial<Record<BackfillOutcome, number>>, bytes: 0, reasons: {} as Record<string, number> };
+      let read = 0;
+      let bytes = 0;
       let unwritten: NewHash[] = [];
       let writtenAt = performance.now();
       const write = async () => {
-        for (const recorded of await maintenance.recordHashes(order.runId, unwritten, order)) count(page, recorded);
+        await maintenance.recordHashes(order.runId, unwritten, order);
         unwritten = [];
         writtenAt = performance.now();
       };
-      for (const [at, file] of files.entries()) {
-        unwritten.push(await hashOf(file, from, order.bucket, signal));
-        page.bytes += unwritten.at(-1)?.sha256 == null ? 0 : (unwritten.at(-1)?.sizeBytes ?? 0);
-        onProgress(at + 1, page.bytes);
+      // In small groups, recorded in the order of their ids: of the same content twice, the one with the lower id stands.
+      for (let at = 0; at < files.length; at += AT_ONCE) {
+        unwritten.push(
+          ...(await atOnce(files.slice(at, at + AT_ONCE), AT_ONCE, async (file) => {
+            const hash = await hashOf(file, from, order.bucket, signal);
+            read += 1;
+            bytes += hash.sha256 === null ? 0 : (hash.sizeBytes ?? 0);
+            onProgress(read, bytes);
+            return hash;
+          })),
+        );
         if (unwritten.length >= FILES_PER_WRITE || performance.now() - writtenAt > MS_PER_WRITE) await write();
       }
       await write();
-      return { ...page, next: files.length < order.batchSize ? null : (files.at(-1)?.id ?? null) };
+      const next = files.length < order.batchSize ? null : (files.at(-1)?.id ?? null);
+      // By the record, which has also what an attempt before this one read.
+      return { ...pageOf(await maintenance.countHashItems(order.runId, { after, until: next })), next };
     },
   };
 }
 
-function count(page: Pick<BackfillPage, 'outcomes' | 'reasons'>, { outcome, errorCode }: RecordedHash): void {
-  page.outcomes[outcome] = (page.outcomes[outcome] ?? 0) + 1;
-  if (outcome === 'unreadable') page.reasons[errorCode ?? 'unknown'] = (page.reasons[errorCode ?? 'unknown'] ?? 0) + 1;
+function pageOf(counts: readonly HashItemCount[]): Omit<BackfillPage, 'next'> {
+  const page = { outcomes: {} as Partial<Record<BackfillOutcome, number>>, bytes: 0, reasons: {} as Record<string, number> };
+  for (const { outcome, errorCode, files, bytes } of counts) {
+    page.outcomes[outcome] = (page.outcomes[outcome] ?? 0) + files;
+    page.bytes += bytes;
+    if (outcome === 'unreadable') page.reasons[errorCode ?? 'unknown'] = (page.reasons[errorCode ?? 'unknown'] ?? 0) + files;
+  }
+  return page;
 }
 
 /** One file that cannot be read is no reason to stop; an outage is. */

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { DeleteError, FileManagementError, ValidationError } from '../domain/errors.ts';
+import { DeleteError, ValidationError } from '../domain/errors.ts';
 import type { FileCopy, FileRecord, FileReference } from '../domain/models.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Provider } from '../providers/provider.ts';
 import { reaches } from './holder.ts';
+import { purgeCopy } from './purge-copy.ts';
 
 export interface DeleteDependencies {
   ledger: Ledger;
@@ -63,23 +64,18 @@ export async function deleteFile(
   return { references: gone, copies, purged, heldBy: [] };
 }
 
-/** Removes the objects of what is marked as deleted. The ledger decides which, so that nothing is purged that was uploaded again meanwhile. */
+/** Removes the objects of what is marked as deleted. @returns how many */
 async function purgeCopies(file: FileRecord, signal: AbortSignal, { ledger, provider }: DeleteDependencies): Promise<number> {
   const owner = `purge:${randomUUID()}`;
   let purged = 0;
   for (const { id, providerFileId } of await ledger.copies(file.id)) {
     // What a failed upload may have left has to be looked for first: the sweep does that.
     if (providerFileId === null) continue;
-    const copy = await ledger.beginPurge(id, owner, PURGE_LEASE_SECONDS);
-    if (copy === null) continue;
-    try {
-      await holderOf(copy, provider(copy.provider)).delete(copy.providerFileId ?? providerFileId, signal);
-      await ledger.completePurge(id, owner);
-      purged += 1;
-    } catch (error) {
-      await ledger.failPurge(id, owner, error instanceof FileManagementError ? error.code : 'unknown');
-      throw error;
-    }
+    const objectOf = async (copy: FileCopy) => ({
+      at: holderOf(copy, provider(copy.provider)),
+      objectId: copy.providerFileId ?? providerFileId,
+    });
+    if (await purgeCopy(id, { owner, leaseSeconds: PURGE_LEASE_SECONDS, signal, ledger, objectOf })) purged += 1;
   }
   return purged;
 }

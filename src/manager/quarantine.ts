@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { FileManagementError, UploadError } from '../domain/errors.ts';
+import { UploadError } from '../domain/errors.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { ShadowCopy, ShadowLedger } from '../ledger/shadow-ledger.ts';
 import type { Provider } from '../providers/provider.ts';
 import { leftBehind } from './left-behind.ts';
+import { purgeCopy } from './purge-copy.ts';
 
 export interface QuarantineDependencies {
   shadow: Pick<ShadowLedger, 'shadowCopies' | 'deleteShadowCopy'>;
@@ -35,16 +36,11 @@ export async function emptyQuarantine(idempotencyKey: string, signal: AbortSigna
 
 async function purge(shadowCopy: ShadowCopy, signal: AbortSignal, { ledger, provider }: QuarantineDependencies): Promise<void> {
   const { id } = shadowCopy;
-  const owner = `quarantine:${randomUUID()}`;
-  const copy = await ledger.beginPurge(id, owner, PURGE_LEASE_SECONDS);
-  if (copy === null) return;
-  try {
-    const at = provider(shadowCopy.provider);
-    const objectId = copy.providerFileId ?? (await leftBehind({ ...shadowCopy, marker: id }, at, signal));
-    if (objectId !== null) await at.delete(objectId, signal);
-    await ledger.completePurge(id, owner);
-  } catch (error) {
-    await ledger.failPurge(id, owner, error instanceof FileManagementError ? error.code : 'unknown');
-    throw error;
-  }
+  await purgeCopy(id, {
+    ...{ owner: `quarantine:${randomUUID()}`, leaseSeconds: PURGE_LEASE_SECONDS, signal, ledger },
+    async objectOf({ providerFileId }) {
+      const at = provider(shadowCopy.provider);
+      return { at, objectId: providerFileId ?? (await leftBehind({ ...shadowCopy, marker: id }, at, signal)) };
+    },
+  });
 }

@@ -165,13 +165,13 @@ export function createReconciler({ ledger, maintenance, provider }: ReconcileDep
     return differenceOf(object, { sizeBytes: item.expectedBytes, sha256: item.expectedSha256 }) === null;
   }
 
-  /** The object goes only when its copy is seen whole. An attempt before this one may have done either part. */
+  /** The object goes only when its copy is seen whole. Another attempt may have done either part, also while this one does it. */
   async function move(at: Provider, copy: NonNullable<Provider['copy']>, id: string, key: string, trash: string, signal: AbortSignal) {
     const before = await at.info(id, signal);
-    if (before === null && (await at.info(trash, signal)) !== null) return;
-    if (before === null || (await copy(before, key, signal)) === null)
-      throw new FileNotFoundError(`${id} is not there any more`, { code: 'gone', provider: at.name });
+    const copied = before !== null && (await copy(before, key, signal)) !== null;
     const after = await at.info(trash, signal);
+    if (!copied && after !== null) return;
+    if (!copied) throw new FileNotFoundError(`${id} is not there any more`, { code: 'gone', provider: at.name });
     if (after?.sizeBytes !== before.sizeBytes)
       throw new UploadError(`${trash} has ${after?.sizeBytes ?? 'no'} bytes instead of ${before.sizeBytes}; ${id} was left where it is`, {
         code: 'size_mismatch',

@@ -12,6 +12,7 @@ import {
 import type { BegunPurge, DuePurge, PurgeResult, RetentionLedger } from '../ledger/retention-ledger.ts';
 import type { GuardedProvider } from '../providers/guard.ts';
 import type { Provider } from '../providers/provider.ts';
+import { atOnce } from './at-once.ts';
 import { reaches } from './holder.ts';
 import { leftBehind } from './left-behind.ts';
 import { markEnding } from './sweep-ending.ts';
@@ -125,7 +126,7 @@ export async function purgePage(page: PurgePage, signals: PurgeSignals, dependen
   const until = performance.now() + BEGIN_WITHIN_MS;
   const results: PurgeResult[] = [];
   let again = false;
-  await atOnce(page.concurrency, begun, async (copy) => {
+  await atOnce(begun, page.concurrency, async (copy) => {
     if (signals.stopping.aborted || performance.now() >= until) {
       again = true;
       results.push({ copyId: copy.copyId, outcome: 'left', code: null });
@@ -185,15 +186,6 @@ async function leftBy(
   if (sha256 === null || sizeBytes === null) return null;
   const identity = { marker: copyId, sha256, sizeBytes, namespace, purpose };
   return await leftBehind(identity, provider, signal, (id) => retention.standsOn(copyId, id));
-}
-
-async function atOnce<T>(limit: number, items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
-  const left = items[Symbol.iterator]();
-  await Promise.all(
-    Array.from({ length: Math.min(limit, items.length) }, async () => {
-      for (const item of left) await run(item);
-    }),
-  );
 }
 
 function countsOf(

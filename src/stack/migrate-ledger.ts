@@ -1,8 +1,7 @@
-import { join } from 'node:path';
 import postgres from 'postgres';
 import { messageOf } from '../domain/errors.ts';
+import { ledgerMigrationsFolder } from './ledger-migrations.ts';
 import { applyMigrations } from './lite/migrations.ts';
-import { packageRoot } from './paths.ts';
 
 /**
  * `node src/stack/migrate-ledger.ts` brings the ledger of a PostgreSQL up to date, which PGHOST, PGUSER, PGPASSWORD and PGDATABASE name, and
@@ -10,7 +9,7 @@ import { packageRoot } from './paths.ts';
  */
 const sql = postgres({ max: 1, connect_timeout: 30, onnotice: () => {} });
 try {
-  const applied = await applyMigrations(sql, join(packageRoot(), 'supabase/migrations'));
+  const applied = await applyMigrations(sql, ledgerMigrationsFolder());
   console.log(applied.length === 0 ? 'The ledger is up to date.' : `Applied ${applied.length} migrations, up to ${applied.at(-1)}.`);
 } catch (error) {
   console.error(`error: The ledger was not brought up to date: ${messageOf(error)}`);

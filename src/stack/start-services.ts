@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { requireFreeDisk } from './disk.ts';
+import { ledgerMigrationsFolder } from './ledger-migrations.ts';
 import { liteService } from './lite/service.ts';
-import { packageRoot, type StatePaths } from './paths.ts';
+import type { StatePaths } from './paths.ts';
 import type { Ports } from './ports.ts';
 import { ensureCluster } from './postgres/cluster.ts';
 import { placePostgres } from './postgres/placement.ts';
@@ -95,7 +95,7 @@ async function startSupabase(
       postgresUrl: url,
       objects: paths.objects,
       databaseFolder: placement.home,
-      migrations: join(packageRoot(), 'supabase', 'migrations'),
+      migrations: ledgerMigrationsFolder(),
       jwtSecret,
       secretKey,
       publishableKey,

@@ -1,12 +1,14 @@
+import { benchBackfill } from './backfill.ts';
 import { benchFacade } from './facade.ts';
 import { benchJudge } from './judge.ts';
 import { memoryOfAFile, memoryOfManyFiles } from './memory.ts';
 import { benchProviders } from './providers.ts';
+import { benchReconcile } from './reconcile.ts';
 import { memoryOfServe } from './serve.ts';
 import { benchSweep } from './sweep.ts';
 import { uploadRate } from './upload.ts';
 
-/** `npm run bench -- [upload|memory|serve|files|providers|judge|facade|sweep]`: ours beside the alternative, in one run, on a stack of its own. Prints medians and ratios. */
+/** `npm run bench -- [upload|memory|serve|files|providers|judge|facade|sweep|reconcile|backfill]`: ours beside the alternative, in one run, on a stack of its own. Prints medians and ratios. */
 const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
   upload: uploadRate,
   memory: memoryOfAFile,
@@ -16,6 +18,8 @@ const BENCHES: Record<string, (args: string[]) => Promise<void>> = {
   judge: benchJudge,
   facade: () => benchFacade(),
   sweep: benchSweep,
+  reconcile: benchReconcile,
+  backfill: benchBackfill,
 };
 const [name, ...args] = process.argv.slice(2);
 if (name !== undefined && BENCHES[name] === undefined) {

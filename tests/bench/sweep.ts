@@ -3,8 +3,8 @@ import { formatCount } from '../../src/domain/format.ts';
 import { copiesWith } from '../../src/domain/retention.ts';
 import { connectStores } from '../../src/manager/stores.ts';
 import { fillLedger } from '../support/filled-ledger.ts';
-import { cpuSecondsWithChildren } from './processes.ts';
 import { type Bench, onStack } from './running-stack.ts';
+import { type Cost, costOf, sizesOf, tellScaling } from './scaling.ts';
 
 const SIZES = [10_000, 100_000];
 /** A fifth is due: half of these to be marked as deleted, half to be purged. */
@@ -15,32 +15,20 @@ const DUE = 0.2;
  * and one worker process. The objects of the purges are not there: each costs a real delete call to Supabase Lite, which finds nothing.
  */
 export async function benchSweep(args: readonly string[]): Promise<void> {
-  const sizes = args.length > 0 ? args.map(Number) : SIZES;
-  if (sizes.some((size) => !(size >= 10))) throw new Error(`a number of files from 10 on, not ${args.join(' ')}`);
   const perFile: Cost[] = [];
-  for (const files of sizes)
+  for (const files of sizesOf(args, SIZES))
     await onStack(1, {}, async (bench) => {
       const sql = postgres(bench.stack.postgresUrl ?? '', { max: 1, onnotice() {} });
       perFile.push(await timeOf(files, bench, sql));
       await sql.end();
     });
-  const [small, large] = [perFile[0], perFile.at(-1)];
-  if (small === undefined || large === undefined || small === large) return;
-  console.log(
-    `  for each file, the last ledger beside the first (linear: 1.00): time ${(large.ms / small.ms).toFixed(2)}, CPU of all servers ${(large.cpuMs / small.cpuMs).toFixed(2)}`,
-  );
+  tellScaling(perFile);
 }
-
-/** For each file of a ledger, in ms. The time is also that of everything else that the machine does. */
-interface Cost {
-  ms: number;
-  cpuMs: number;
-}
-const SERVERS = ['temporal', 'worker-1', 'supabase', 'postgres'];
 
 /** Prints the times of a dry run and of two sweeps, the second of which has nothing to do. @returns what the first one cost */
-async function timeOf(files: number, { client, config, pid }: Bench, sql: Sql): Promise<Cost> {
-  const { provider } = connectStores(config);
+async function timeOf(files: number, bench: Bench, sql: Sql): Promise<Cost> {
+  const { client } = bench;
+  const { provider } = connectStores(bench.config);
   const due = Math.round((files * DUE) / 2);
   // Makes the bucket.
   await provider('supabase').check(AbortSignal.timeout(30_000));
@@ -59,17 +47,14 @@ async function timeOf(files: number, { client, config, pid }: Bench, sql: Sql): 
     return { ms: performance.now() - started, counts };
   };
   const dry = await sweep(true);
-  const cpu = () => SERVERS.reduce((sum, name) => sum + cpuSecondsWithChildren(pid(name)), 0);
-  const before = cpu();
-  const real = await sweep(false);
-  const used = cpu() - before;
+  const { result: real, cost, said } = await costOf(files, bench, () => sweep(false));
   const again = await sweep(false);
   const [marked, purged] = (['mark', 'purge'] as const).map((action) => copiesWith(real.counts, { action, outcome: 'done' }));
   if (marked !== due || purged !== due || copiesWith(dry.counts, { outcome: 'planned' }) !== 2 * due || again.counts.length > 0)
     throw new Error(`of ${due} and ${due} due: ${JSON.stringify({ dry: dry.counts, real: real.counts, again: again.counts })}`);
   console.log(
-    `sweep: ${formatCount(files)} files, ${formatCount(2 * due)} due (${formatCount(marked)} marked, ${formatCount(purged)} purged): ${(real.ms / 1000).toFixed(1)} s ` +
-      `(CPU ${used.toFixed(1)} s); dry run ${(dry.ms / 1000).toFixed(1)} s; with nothing to do ${(again.ms / 1000).toFixed(1)} s`,
+    `sweep: ${formatCount(files)} files, ${formatCount(2 * due)} due (${formatCount(marked)} marked, ${formatCount(purged)} purged): ${said}; ` +
+      `dry run ${(dry.ms / 1000).toFixed(1)} s; with nothing to do ${(again.ms / 1000).toFixed(1)} s`,
   );
-  return { ms: real.ms / files, cpuMs: (used * 1000) / files };
+  return cost;
 }

@@ -14,7 +14,7 @@ export function describeLedger(name: string, open: () => Promise<Ledger>): void 
       on.ledger = await open();
     });
 
-    it('can be used', () => on.ledger.check());
+    it('can be used', async () => void (await on.ledger.check()));
     describeClaims(on);
     describeHolding(on);
     describeReading(on);

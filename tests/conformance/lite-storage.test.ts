@@ -108,6 +108,15 @@ test('a listing shows the objects of one folder and its sub-folders', async () =
   expect(entry?.metadata).toMatchObject({ size: 5 });
 });
 
+test('a listing passes over nothing whose name stands close to that of a folder', async () => {
+  const root = `close-${randomUUID()}`;
+  const keys = ['-', '-/a', 'a', 'a-', 'a-/b', 'a/b', 'a/b/c', 'a/z', 'a0', 'a0/b', 'z/a'];
+  for (const key of keys) await files().upload(`${root}/${key}`, Buffer.from(key));
+  for (const beside of ['-', '0', '0/x']) await files().upload(`${root}${beside}`, Buffer.from(beside));
+  const listed = (await files().list(root)).data?.map(({ name, id }) => (id === null ? `${name}/` : name));
+  expect(listed?.toSorted()).toEqual(['-', '-/', 'a', 'a-', 'a-/', 'a/', 'a0', 'a0/', 'z/']);
+});
+
 test('an upload of more than the bucket allows is refused, with and without a length', async () => {
   const large = Buffer.alloc(1_000_001);
   const { error } = await files().upload(key(), large);

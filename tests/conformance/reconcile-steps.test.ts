@@ -136,6 +136,23 @@ describe.each(['Supabase Lite', 'PostgREST'])('The steps of a reconciliation (%s
     expect(place.objects.has(trashOf(unknown))).toBe(true);
   });
 
+  test('move an object once where an attempt that was taken for dead still runs beside the next one', async () => {
+    const unknown = await plant.unknown();
+    await find();
+    const { copy = async () => null } = place;
+    const [item] = await settle({
+      ...place,
+      copy: async (...args) => {
+        await settle();
+        return await copy(...args);
+      },
+    });
+    expect(item).toMatchObject({ action: 'moved', detail: trashOf(unknown) });
+    expect([...place.objects.keys()]).toEqual([trashOf(unknown)]);
+    const [purged] = await ledger.copies(item?.fileId ?? '');
+    expect(purged?.purgedAt).not.toBeNull();
+  });
+
   test.each(['before the copy', 'before the deletion', 'before the ledger knew'])('go on where they broke off: %s', async (when) => {
     const stranded = await plant.stranded();
     await find();

@@ -105,6 +105,7 @@ describe('cutover verify', { timeout: 120_000 }, () => {
     [['--to', 'nowhere'], 'There is no provider "nowhere"'],
     [['--to', 'kimi'], 'set KIMI_API_KEY'],
     [['--differ', 'no/such/folder/list'], 'no/such/folder/list cannot be written'],
+    [['--match', 'list', '--differ', './list'], 'is given for two signs'],
   ])('with %j ends with 2 and says what is wrong', async (args, message) => {
     expect(await cutover('verify', ...args)).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(message) });
   });

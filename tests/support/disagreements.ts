@@ -94,12 +94,18 @@ export function planter({ ledger, provider }: Pick<Stores, 'ledger' | 'provider'
       await ledger.softDelete(planted.fileId ?? '', 'planted');
       return planted;
     },
-    /** Being sent now; for so long. */
-    async underWay(leaseSeconds = 60): Promise<Planted> {
+    /** Being sent now, until its owner is lost. */
+    async underWay(): Promise<Planted & { lose(): Promise<void> }> {
       const content = fresh();
       await put(idOf(content), content);
-      const { fileId, copyId } = await claimed(content, leaseSeconds);
-      return { objectId: idOf(content), fileId, copyId, content };
+      const { owner, fileId, copyId } = await claimed(content);
+      return {
+        ...{ objectId: idOf(content), fileId, copyId, content },
+        async lose() {
+          await ledger.renew(copyId, owner, 0.01);
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        },
+      };
     },
   };
   return { ...plant, idOf, put } satisfies Record<Disagreement, () => Promise<Planted>> & Record<string, unknown>;

@@ -8,7 +8,7 @@ export interface Filling {
   purgeable: number;
   provider: string;
   account: string;
-  /** Of the objects: `<prefix>/<n>`. */
+  /** Of the objects: `<prefix>/<two signs of the hash>/<hash>`, so that `<bucket>/live` gives the ids of a storage. */
   prefix: string;
 }
 
@@ -29,7 +29,7 @@ export async function fillLedger(sql: Sql, { files, expired, purgeable, provider
     await transaction`
       insert into public.provider_file_uploads
         (file_id, provider, account, purpose, upload_status, provider_file_id, attempts, completed_at, deleted_at, deletion_reason)
-      select file_id, ${provider}, ${account}, 'storage', 'completed', ${prefix} || '/' || sha256, 1, now(),
+      select file_id, ${provider}, ${account}, 'storage', 'completed', ${prefix} || '/' || left(sha256, 2) || '/' || sha256, 1, now(),
         case when n <= ${purgeable}::int then now() - interval '8 days' end, case when n <= ${purgeable}::int then 'expired' end
       from filling`;
     await transaction`

@@ -87,7 +87,7 @@ export function createMemoryLedger(): Ledger {
       .slice(0, limit);
 
   const ledger: Ledger = {
-    async check() {},
+    check: async () => null,
     async claim({ content, owner, idempotencyKey, leaseSeconds, originalName, provider, account, purpose, namespace }) {
       const leaseExpiresAt = leaseUntil(leaseSeconds);
       let file = [...files.values()].find((candidate) => candidate.sha256 === content.sha256);

@@ -159,6 +159,11 @@ describe('a reconciliation', () => {
     expect(isDoubtful({ unknown, objects })).toBe(doubtful);
   });
 
+  test('doubts a provider whose unknown objects are few only beside those of somebody else', () => {
+    const page = { counts: { objects: 1_000, foreign: 970, unknown: 15 }, next: null };
+    expect(withReconcilePage(startReconcile(0), page, { providers: 1, fix: true })).toMatchObject({ doubtful: [0] });
+  });
+
   test('doubts a provider by its own objects, however many the others have, and by all of its pages', () => {
     const seen = [
       { counts: { objects: 500, unknown: 3 }, next: 'a' },

@@ -72,6 +72,18 @@ describe('work at once', () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(begun).toEqual([1, 2]);
   });
+
+  test('fails when what was under way is done, so that the next attempt does not meet it', async () => {
+    let under = 0;
+    const work = atOnce([1, 2, 3], 3, async (item) => {
+      under += 1;
+      if (item > 1) await new Promise((resolve) => setTimeout(resolve, 5 * item));
+      under -= 1;
+      if (item < 3) throw new Error(`${item}`);
+    });
+    await expect(work).rejects.toThrow('1');
+    expect(under).toBe(0);
+  });
 });
 
 test.each([

@@ -139,9 +139,9 @@ describe.skipIf(noVersitygw() !== null).each(['supabase', 's3'])('a reconciliati
   });
 
   test('takes what is being sent for stranded only when its lease has run out', async () => {
-    const { objectId } = await plant.underWay(1);
+    const { objectId, lose } = await plant.underWay();
     expect((await reconcile([name])).findings).toEqual([]);
-    await sleep(1_200);
+    await lose();
     expect((await reconcile([name], { fix: true })).findings).toMatchObject([{ kind: 'stranded', objectId, action: 'moved' }]);
   });
 

@@ -7,6 +7,7 @@ import type { Kysely } from 'kysely';
 import postgres from 'postgres';
 import { messageOf } from '../../domain/errors.ts';
 import { normalizeDatabaseError } from './database-errors.ts';
+import { FOLDER_INDEX } from './list-folder.ts';
 import { applyMigrations, MigrationError } from './migrations.ts';
 import { removeLeftovers } from './object-file.ts';
 import { ObjectStore } from './object-store.ts';
@@ -56,6 +57,7 @@ async function start(settings: LiteSettings): Promise<void> {
   app._storageAdapter = new ObjectStore(settings.objects) as never;
   await app.init();
   await app.ensureSystemSchema();
+  await sql.unsafe(FOLDER_INDEX);
   const migrated = await applyMigrations(sql, settings.migrations);
   // Fault of 0.10.0: done lazily, the first requests at once collide over its GRANTs ("tuple concurrently updated").
   await (connection as unknown as { ensureRlsContext(): Promise<boolean> }).ensureRlsContext();

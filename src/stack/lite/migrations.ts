@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { messageOf } from '../../domain/errors.ts';
+import { migrationsIn } from '../ledger-migrations.ts';
 
 /** Any fixed number: two starts on one database apply one after the other. */
 const LOCK = 6_228_837;
@@ -23,9 +24,7 @@ export async function applyMigrations(sql: postgres.Sql, folder: string): Promis
       create table if not exists supabase_migrations.schema_migrations (version text not null primary key, statements text[], name text);`);
   });
   const applied: string[] = [];
-  for (const file of readdirSync(folder).sort()) {
-    const [, version, name] = /^(\d+)_(.*)\.sql$/.exec(file) ?? [];
-    if (version === undefined || name === undefined) continue;
+  for (const { file, version, name } of migrationsIn(folder)) {
     const text = readFileSync(join(folder, file), 'utf8');
     const fresh = await sql
       .begin(async (transaction) => {
