@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { printable } from '../domain/format.ts';
 import type { Ensured } from '../manager/ensure.ts';
+import { managerOf } from '../manager/manager-of.ts';
 import type { CommandContext } from './context.ts';
-import { managerOf } from './manager.ts';
 import { toOption, wholeNumber } from './options.ts';
 
 interface EnsureOptions {

@@ -4,12 +4,12 @@ import { USES } from '../domain/capabilities.ts';
 import { FileManagementError, messageOf } from '../domain/errors.ts';
 import { formatBytes, printable } from '../domain/format.ts';
 import { type FileOperationResult, NewReference, type PathSource, type Verification } from '../domain/models.ts';
+import { managerOf } from '../manager/manager-of.ts';
 import { type UploadOptions as DurableUpload, type StartedUpload, uploadDurably } from '../manager/uploader.ts';
 import { pathSourceOf } from '../sources/path-source.ts';
 import type { CommandContext } from './context.ts';
 import { describeError, exitCodeOf, UsageError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
-import { managerOf } from './manager.ts';
 import { collect, toOption, verifyOption } from './options.ts';
 import { requireProvider } from './services.ts';
 
