@@ -5,7 +5,7 @@ import { MimeType } from '../domain/models.ts';
 import { bucketsOf, contentsOf, describeContents, emptyBucket, refuseInUse, refuseNotEmpty } from '../manager/buckets.ts';
 import type { Bucket as BucketFacts, BucketSettings } from '../providers/provider.ts';
 import { notConfirmed } from './file-tools.ts';
-import { after, pageOf } from './page.ts';
+import { behind, pageOf } from './page.ts';
 import { Bucket, confirm, cursor, next } from './shapes.ts';
 import { type Call, type Tool, type ToolContext, tool } from './tool.ts';
 
@@ -60,7 +60,7 @@ export const BUCKET_TOOLS: readonly Tool[] = [
     async run({ provider, cursor: from }, { signal }, context) {
       const keyOf = ({ name }: BucketFacts) => name;
       const all = await (await storeOf(context, provider)).buckets.list(signal);
-      const { items, next: following } = await pageOf(after(all, keyOf, from), {
+      const { items, next: following } = await pageOf(behind(all, keyOf, from), {
         keyOf,
         maxTokens: context.world.config().mcp.maxOutputTokens,
       });

@@ -11,7 +11,7 @@ import { migrationItems } from '../manager/migration-items.ts';
 import { checkMigration } from '../sources/check-migration.ts';
 import { sourceOf } from '../sources/named-source.ts';
 import { type Source, sourceItems } from '../sources/source.ts';
-import { after, pageOf } from './page.ts';
+import { behind, pageOf } from './page.ts';
 import type { Roots } from './roots.ts';
 import { cursor, MigrationOutcome, next, reason } from './shapes.ts';
 import { type Call, type Tool, type ToolContext, tool } from './tool.ts';
@@ -165,7 +165,7 @@ export const MIGRATION_TOOLS: readonly Tool[] = [
       const found = await (await world.services().client()).listMigrations(limit);
       const all = found.map(({ id, status, startedAt }) => ({ id, status: status.toLowerCase(), startedAt: startedAt.toISOString() }));
       const keyOf = ({ id }: (typeof all)[number]) => id;
-      const { items, next: following } = await pageOf(after(all, keyOf, from), { keyOf, maxTokens: world.config().mcp.maxOutputTokens });
+      const { items, next: following } = await pageOf(behind(all, keyOf, from), { keyOf, maxTokens: world.config().mcp.maxOutputTokens });
       return {
         data: { migrations: items, next: following },
         text: items.length === 0 ? 'There are none.' : items.map(({ id, status, startedAt }) => `${id}  ${status}  ${startedAt}`),

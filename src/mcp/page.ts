@@ -35,6 +35,6 @@ export async function pageOf<T>(
 }
 
 /** Of a list that is had as a whole: what comes behind the item of this key. One that has gone meanwhile: nothing is left out. */
-export function after<T>(items: readonly T[], keyOf: (item: T) => string, cursor: string | undefined): readonly T[] {
+export function behind<T>(items: readonly T[], keyOf: (item: T) => string, cursor: string | undefined): readonly T[] {
   return cursor === undefined ? items : items.slice(items.findIndex((item) => keyOf(item) === cursor) + 1);
 }

@@ -4,7 +4,7 @@ import { ValidationError } from '../domain/errors.ts';
 import { formatDuration } from '../domain/format.ts';
 import { eventRow, progressLines, rolloutLine, statusLine } from '../manager/rollout-text.ts';
 import { noRollout, rollBack, rolloutEvents, rolloutStatuses, startRollout } from '../manager/rollouts.ts';
-import { after, pageOf } from './page.ts';
+import { behind, pageOf } from './page.ts';
 import { cursor, next, RolloutEvent, RolloutRecord, reason, toolNamed } from './shapes.ts';
 import { type Tool, type ToolContext, tool } from './tool.ts';
 
@@ -81,7 +81,7 @@ export const ROLLOUT_TOOLS: readonly Tool[] = [
                 trouble: progress.trouble,
               },
       }));
-      const { items, next: following } = await pageOf(after(shown, keyOf, from), {
+      const { items, next: following } = await pageOf(behind(shown, keyOf, from), {
         keyOf,
         maxTokens: context.world.config().mcp.maxOutputTokens,
       });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { getStatus, Status } from '../config/index.ts';
 import { formatBytes, printable } from '../domain/format.ts';
 import { getProviderStatus, listAvailableProviders, type ProviderStatus as ProviderFacts } from '../manager/provider-status.ts';
-import { after, pageOf } from './page.ts';
+import { behind, pageOf } from './page.ts';
 import { cursor, next, ProviderStatus } from './shapes.ts';
 import { type Tool, tool } from './tool.ts';
 
@@ -36,7 +36,7 @@ export const STATUS_TOOLS: readonly Tool[] = [
       const asked = { signal, ask: check, now };
       const found = name === undefined ? await listAvailableProviders(stores, asked) : [await getProviderStatus(name, stores, asked)];
       const keyOf = (status: { name: string }) => status.name;
-      const page = await pageOf(after(found.map(shown), keyOf, from), { keyOf, maxTokens: world.config().mcp.maxOutputTokens });
+      const page = await pageOf(behind(found.map(shown), keyOf, from), { keyOf, maxTokens: world.config().mcp.maxOutputTokens });
       const unconfigured = name === undefined ? stores.providers.unconfigured() : [];
       const line = ({ name: of, available, trouble, circuit, ours }: (typeof page.items)[number]) =>
         `${of}: ${available === null ? 'not asked' : available ? 'available' : `not available (${printable(trouble?.message ?? '')})`}, circuit ${circuit.replace('_', ' ')}, ${ours.files} files of ours, ${formatBytes(ours.bytes)}`;

@@ -108,7 +108,7 @@ export const UPLOAD_TOOLS: readonly Tool[] = [
     kind: 'adds',
     openWorld: true,
     input: z.strictObject({
-      paths: z.array(localPath).min(1).max(50),
+      paths: z.array(localPath).min(1).max(50).describe('files in the folders of this server'),
       purpose: FileUploadMetadata.shape.purpose
         .default('extract')
         .describe(`what they are for: ${USES.join(', ')}; inline are extract and vision`),

@@ -5,10 +5,10 @@ import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkReport, writeReport } from '../../src/cli/report.ts';
-import { migrationItems } from '../../src/manager/migration-items.ts';
 import { ValidationError } from '../../src/domain/errors.ts';
 import type { MigrationItem } from '../../src/domain/models.ts';
 import { csvRecord, REPORT_COLUMNS } from '../../src/domain/report-format.ts';
+import { migrationItems } from '../../src/manager/migration-items.ts';
 
 let folder: string;
 beforeEach(() => {
