@@ -42,6 +42,7 @@ export function describeProvider(name: string, start: StartVendor): void {
   describe(name, () => {
     describeContents(start);
     describeRefusals(start);
-    describeFaults(start);
+    // In a block of its own: where there is no server to misbehave, it is skipped, and nothing else.
+    describe('on a bad day', () => describeFaults(start));
   });
 }

@@ -12,6 +12,8 @@ import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { runCommand } from '../support/in-process-command.ts';
 import { type KimiServer, startKimiServer } from '../support/kimi-server.ts';
 import { callOver, connectMcp, type McpSession } from '../support/mcp.ts';
+import { createStorageServer, STORAGE } from '../support/mcp-storage-server.ts';
+import { type Scratch, scratchWith } from '../support/scratch.ts';
 import { envBeside } from '../support/serve.ts';
 
 /** The tools through the protocol, beside the commands, over one worker; and `cutover mcp` as a client starts it. */
@@ -20,6 +22,9 @@ const TOOL = 'by_model';
 const PROMPT_BYTES = 150;
 let proxy: FaultProxy;
 let kimi: KimiServer;
+const storage = createStorageServer();
+let listening: Awaited<ReturnType<typeof storage.listen>>;
+let scratch: Scratch;
 let running: Running;
 let env: Record<string, string | undefined>;
 let session: McpSession;
@@ -28,10 +33,15 @@ let call: McpSession['call'];
 beforeAll(async () => {
   proxy = await startFaultProxy(inject('supabase').url);
   kimi = await startKimiServer();
+  listening = await storage.listen('token-of-the-storage-1');
+  scratch = scratchWith('mcp-config');
+  const server = { url: listening.url, headers: { authorization: `Bearer \${STORAGE_TOKEN}` } };
+  const setUp = scratch.put('mcp_config.json', JSON.stringify({ storage: { ...STORAGE, server, maxFileMb: 2 } }));
   const settings = {
     ...{ KIMI_API_KEY: kimi.apiKey, KIMI_BASE_URL: `${kimi.url}/v1`, SUPABASE_URL: proxy.url },
     ...{ CUTOVER_TOOLS: TOOL, ENABLE_UNIFIED_MANAGER: 'true', ENABLE_BY_MODEL_MIGRATION: 'true' },
     MCP_MAX_PROMPT_BYTES: String(PROMPT_BYTES),
+    ...{ MCP_CONFIG: setUp, STORAGE_TOKEN: 'token-of-the-storage-1' },
   };
   running = await runCutover(settings);
   // The root of the tools is the folder above: what holds secrets is kept from them.
@@ -45,6 +55,8 @@ afterAll(async () => {
   await session?.close();
   await running?.stop();
   await kimi?.close();
+  await listening?.close();
+  scratch?.remove();
   await proxy?.close();
 });
 
@@ -208,13 +220,29 @@ describe('the tools for files', { timeout: 60_000 }, () => {
     expect(done.data).toMatchObject({ status: 'done', workflowId: late.data.workflowId, result: { outcome: 'uploaded' } });
   });
 
+  it('reach a storage by way of another MCP server: a file goes there, comes back, and is refused where it is too large', async () => {
+    const content = freshText();
+    const path = running.put('away.txt', content);
+    const { data, text } = await call('upload_file', { path, to: 'mcp', verify: 'download' });
+    expect(data, text).toMatchObject({ status: 'done', result: { outcome: 'uploaded', provider: 'mcp', verified: 'download' } });
+    const { fileId, providerFileId } = data.result as { fileId: string; providerFileId: string };
+    expect(storage.files.get(providerFileId)?.content.toString()).toBe(content);
+    await call('download_file', { file: fileId, path: 'back.txt' });
+    expect(readFileSync(join(running.folder, 'back.txt'), 'utf8')).toBe(content);
+    expect((await call('list_providers', { name: 'mcp' })).data.providers).toMatchObject([
+      { available: true, maxFileBytes: 2 * 1024 * 1024 },
+    ]);
+    running.put('large.bin', Buffer.alloc(2 * 1024 * 1024 + 1, randomUUID()));
+    expect((await call('upload_file', { path: 'large.bin', to: 'mcp' })).text).toMatch(/\(code file_too_large/);
+  });
+
   it('say which id works now, as the command does', async () => {
     const fileId = await uploaded(`ensured-${randomUUID()}.txt`);
     const { data } = await call('ensure_file', { file: fileId });
     const [told] = await command('ensure', fileId);
     const { operationId: _, ...ensured } = told as Record<string, unknown>;
     expect(data).toEqual({ status: 'done', comeBack: null, ensured });
-    expect((await call('ensure_file', { file: fileId, to: 'nowhere' })).text).toMatch(/nowhere.*kimi, supabase/s);
+    expect((await call('ensure_file', { file: fileId, to: 'nowhere' })).text).toMatch(/nowhere.*kimi, mcp, supabase/s);
     expect((await call('get_file_info', { file: 'nobody knows' })).text).toMatch(/See them with: the tool list_files/);
   });
 
