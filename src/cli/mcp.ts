@@ -25,8 +25,8 @@ export function registerMcp(program: Command, context: CommandContext): void {
 async function runMcp({ config, source, output, input, signal, now }: CommandContext, roots: readonly string[]): Promise<void> {
   const { log: settings, stateDir } = config();
   const { serveMcp } = await import('../mcp/serve.ts');
-  const secrets = secretValues(source);
-  const log = createLogger('mcp', settings.level, { terminal: output.stderr.isTTY === true, color: settings.color, secrets });
+  const secrets = () => secretValues(source);
+  const log = createLogger('mcp', settings.level, { terminal: output.stderr.isTTY === true, color: settings.color, secrets: secrets() });
   if (input.isTTY === true) output.message('This waits for an MCP client on standard input: give it to one as a command. Ctrl-C ends it.');
   await serveMcp({
     open() {

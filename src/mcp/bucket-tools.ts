@@ -5,7 +5,7 @@ import { MimeType } from '../domain/models.ts';
 import { bucketsOf, contentsOf, describeContents, emptyBucket, refuseInUse, refuseNotEmpty } from '../manager/buckets.ts';
 import type { Bucket as BucketFacts, BucketSettings } from '../providers/provider.ts';
 import { notConfirmed } from './file-tools.ts';
-import { behind, pageOf } from './page.ts';
+import { behind, moreLine, pageOf } from './page.ts';
 import { Bucket, confirm, cursor, next } from './shapes.ts';
 import { type Call, type Tool, type ToolContext, tool } from './tool.ts';
 
@@ -65,7 +65,10 @@ export const BUCKET_TOOLS: readonly Tool[] = [
         maxTokens: context.world.config().mcp.maxOutputTokens,
       });
       const text = items.map((bucket) => `${printable(bucket.name)}: ${bucket.public === true ? 'everybody may read it' : 'with a key'}`);
-      return { data: { buckets: items, next: following }, text: text.length === 0 ? `There are no buckets at ${provider}.` : text };
+      return {
+        data: { buckets: items, next: following },
+        text: text.length === 0 ? `There are no buckets at ${provider}.` : [...text, ...moreLine(following)],
+      };
     },
   }),
 

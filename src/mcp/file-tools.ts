@@ -9,7 +9,7 @@ import { downloadName, refuseOverwriting } from '../manager/download-target.ts';
 import { holdFile } from '../manager/hold.ts';
 import { managerOf } from '../manager/manager-of.ts';
 import { restoreFile } from '../manager/restore.ts';
-import { pageOf } from './page.ts';
+import { moreLine, pageOf } from './page.ts';
 import { confirm, cursor, fileNamed, ListedFile, next, reason, StoredObject } from './shapes.ts';
 import { type Tool, tool } from './tool.ts';
 
@@ -70,10 +70,9 @@ export const FILE_TOOLS: readonly Tool[] = [
       });
       const line = ({ id, sizeBytes, names, originalName, copies }: (typeof items)[number]) =>
         `${id}  ${sizeBytes === null ? '?' : formatBytes(sizeBytes)}  ${copies.map(({ provider }) => provider).join(', ')}  ${printable(names[0] ?? originalName ?? '-')}`;
-      const more = following === null ? [] : ['There are more: give `next` as `cursor`.'];
       return {
         data: { files: items, next: following },
-        text: items.length === 0 ? 'There are no more files.' : [...items.map(line), ...more],
+        text: items.length === 0 ? 'There are no more files.' : [...items.map(line), ...moreLine(following)],
       };
     },
   }),

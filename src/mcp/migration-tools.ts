@@ -11,7 +11,7 @@ import { migrationItems } from '../manager/migration-items.ts';
 import { checkMigration } from '../sources/check-migration.ts';
 import { sourceOf } from '../sources/named-source.ts';
 import { type Source, sourceItems } from '../sources/source.ts';
-import { behind, pageOf } from './page.ts';
+import { behind, moreLine, pageOf } from './page.ts';
 import type { Roots } from './roots.ts';
 import { cursor, MigrationOutcome, next, reason } from './shapes.ts';
 import { type Call, type Tool, type ToolContext, tool } from './tool.ts';
@@ -168,7 +168,10 @@ export const MIGRATION_TOOLS: readonly Tool[] = [
       const { items, next: following } = await pageOf(behind(all, keyOf, from), { keyOf, maxTokens: world.config().mcp.maxOutputTokens });
       return {
         data: { migrations: items, next: following },
-        text: items.length === 0 ? 'There are none.' : items.map(({ id, status, startedAt }) => `${id}  ${status}  ${startedAt}`),
+        text:
+          items.length === 0
+            ? 'There are none.'
+            : [...items.map(({ id, status, startedAt }) => `${id}  ${status}  ${startedAt}`), ...moreLine(following)],
       };
     },
   }),
@@ -192,7 +195,10 @@ export const MIGRATION_TOOLS: readonly Tool[] = [
       const page = await pageOf(items, { keyOf: ({ path }) => path, limit, maxTokens: world.config().mcp.maxOutputTokens });
       const line = ({ path, status: ended, error }: MigrationItem) =>
         `${ended}  ${printable(path)}${error === null ? '' : `: ${printable(error)}`}`;
-      return { data: { files: page.items, next: page.next }, text: page.items.length === 0 ? 'There are no more.' : page.items.map(line) };
+      return {
+        data: { files: page.items, next: page.next },
+        text: page.items.length === 0 ? 'There are no more.' : [...page.items.map(line), ...moreLine(page.next)],
+      };
     },
   }),
 

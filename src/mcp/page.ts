@@ -38,3 +38,7 @@ export async function pageOf<T>(
 export function behind<T>(items: readonly T[], keyOf: (item: T) => string, cursor: string | undefined): readonly T[] {
   return cursor === undefined ? items : items.slice(items.findIndex((item) => keyOf(item) === cursor) + 1);
 }
+
+/** What people, and models that are given no data, are told of what follows. */
+export const moreLine = (next: string | null): string[] =>
+  next === null ? [] : [`There is more: go on with cursor ${JSON.stringify(next)}`];

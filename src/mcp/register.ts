@@ -2,7 +2,7 @@ import type { CallToolResult, McpServer, ServerContext } from '@modelcontextprot
 import { ValidationError } from '../domain/errors.ts';
 import { bytesOfTokens } from './page.ts';
 import { type Call, KINDS, type Tool, type ToolContext } from './tool.ts';
-import { describeToolError, isUnreachable } from './tool-errors.ts';
+import { describeToolError, isUnknown, isUnreachable } from './tool-errors.ts';
 
 export interface Telling {
   /** Hides secrets. */
@@ -23,10 +23,14 @@ export function registerTool(server: McpServer, tool: Tool, context: ToolContext
     const done = (fields: object) => ({ tool: name, durationMs: Math.round(performance.now() - startedMs), ...fields });
     const call = callOf(mcp, said);
     try {
-      const { data, text } = await tool.run(given, call, context);
+      const { data, text } = await tool.run(given, call, context).catch((error: unknown) => {
+        if (isUnreachable(error) && context.world.reconsider() && isUnknown(error)) return tool.run(given, call, context);
+        throw error;
+      });
       // What the schema does not name is left out.
       const structuredContent = output.parse(data) as Record<string, unknown>;
-      refuseTooLong(name, structuredContent, context.world.config().mcp.maxOutputTokens);
+      // A page was cut where it is made, and has one item at least, however large that is.
+      if (!('next' in output.shape)) refuseTooLong(name, structuredContent, context.world.config().mcp.maxOutputTokens);
       log.info(done({}), 'tool done');
       return { structuredContent, content: contentOf(text, said) };
     } catch (error) {
@@ -34,7 +38,6 @@ export function registerTool(server: McpServer, tool: Tool, context: ToolContext
         log.info(done({ goesOn: call.comeBack }), 'tool cancelled');
         throw error;
       }
-      if (isUnreachable(error)) context.world.reconsider();
       const message = said(describeToolError(error));
       log.warn(done({ error: message }), 'tool failed');
       return { isError: true, content: [{ type: 'text', text: message }] };

@@ -4,7 +4,7 @@ import { countOf, printable } from '../domain/format.ts';
 import { describeCounts, describeSweep, type SweepProgress, steered } from '../domain/retention.ts';
 import type { RetentionLedger, SweepItem as SweepItemFacts } from '../ledger/retention-ledger.ts';
 import { sweepRunOf } from '../manager/sweep-run.ts';
-import { pageOf } from './page.ts';
+import { moreLine, pageOf } from './page.ts';
 import { cursor, next, reason, SweepItem, SweepRun } from './shapes.ts';
 import { type Tool, tool } from './tool.ts';
 import { tellingProgress, waitSeconds } from './waiting.ts';
@@ -142,7 +142,7 @@ export const RETENTION_TOOLS: readonly Tool[] = [
         };
       const { retention } = await world.services().stores();
       const run = await sweepRunOf(retention, ended);
-      const { maxTokens } = { maxTokens: world.config().mcp.maxOutputTokens / 2 };
+      const maxTokens = world.config().mcp.maxOutputTokens / 2;
       const listed = run === null || !dryRun ? [] : itemsOf(retention, run.id, null);
       const { items, next: following } = await pageOf(listed, { keyOf: ({ id }) => String(id), maxTokens });
       const totals = run === null ? ['It was stopped before it had begun.'] : describeCounts(run.totals);
@@ -154,7 +154,7 @@ export const RETENTION_TOOLS: readonly Tool[] = [
           ...items.map(itemLine),
           ...(following === null || run === null
             ? []
-            : [`There are more: list_sweep_items with run_id ${run.id} and this cursor: ${following}`]),
+            : [`There is more: go on by list_sweep_items with run_id ${run.id} and cursor "${following}"`]),
         ],
       };
     },
@@ -182,7 +182,7 @@ export const RETENTION_TOOLS: readonly Tool[] = [
       const page = await pageOf(items, { keyOf: ({ id }) => String(id), maxTokens: world.config().mcp.maxOutputTokens });
       return {
         data: { items: page.items, next: page.next },
-        text: page.items.length === 0 ? 'There are no more.' : page.items.map(itemLine),
+        text: page.items.length === 0 ? 'There are no more.' : [...page.items.map(itemLine), ...moreLine(page.next)],
       };
     },
   }),

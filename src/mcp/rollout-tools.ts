@@ -4,7 +4,7 @@ import { ValidationError } from '../domain/errors.ts';
 import { formatDuration } from '../domain/format.ts';
 import { eventRow, progressLines, rolloutLine, statusLine } from '../manager/rollout-text.ts';
 import { noRollout, rollBack, rolloutEvents, rolloutStatuses, startRollout } from '../manager/rollouts.ts';
-import { behind, pageOf } from './page.ts';
+import { behind, moreLine, pageOf } from './page.ts';
 import { cursor, next, RolloutEvent, RolloutRecord, reason, toolNamed } from './shapes.ts';
 import { type Tool, type ToolContext, tool } from './tool.ts';
 
@@ -91,7 +91,7 @@ export const ROLLOUT_TOOLS: readonly Tool[] = [
         return [`${name}  ${statusLine(status)}`, ...(status.progress === null ? [] : progressLines(status.progress, context.now()))];
       });
       const none = `No rollout was started${of === undefined ? '' : ` for ${of}`}: the shares of the configuration are in force.`;
-      return { data: { rollouts: items, next: following }, text: lines.length === 0 ? none : lines };
+      return { data: { rollouts: items, next: following }, text: lines.length === 0 ? none : [...lines, ...moreLine(following)] };
     },
   }),
 
@@ -110,7 +110,10 @@ export const ROLLOUT_TOOLS: readonly Tool[] = [
       const events = rolloutEvents(rollouts, of, from === undefined ? null : Number(from));
       const page = await pageOf(events, { keyOf: ({ id }) => String(id), limit, maxTokens: context.world.config().mcp.maxOutputTokens });
       if (page.items.length === 0 && from === undefined) throw noRollout(of);
-      return { data: { events: page.items, next: page.next }, text: page.items.map((event) => eventRow(event).join('  ')) };
+      return {
+        data: { events: page.items, next: page.next },
+        text: [...page.items.map((event) => eventRow(event).join('  ')), ...moreLine(page.next)],
+      };
     },
   }),
 

@@ -13,8 +13,8 @@ export interface McpOptions {
   cwd: string;
   /** Files and folders with secrets, which tools do not touch. */
   kept: readonly string[];
-  /** Values that must not be seen. */
-  secrets: readonly string[];
+  /** Values that must not be seen: of the configuration as it is now. */
+  secrets: () => readonly string[];
   by: string;
   version: string;
   log: Telling['log'] & { error(fields: object, message: string): void };
@@ -41,7 +41,12 @@ export async function serveMcp({
 }: McpOptions): Promise<void> {
   const roots = await openRoots(given, cwd, kept);
   const world = createWorld(open);
-  const redact = createRedactor(secrets);
+  let known = { config: world.config(), redact: createRedactor(secrets()) };
+  // A stack that was started since has keys of its own.
+  const redact = (text: string): string => {
+    if (known.config !== world.config()) known = { config: world.config(), redact: createRedactor(secrets()) };
+    return known.redact(text);
+  };
   const over = new Promise<void>((resolve) => {
     input.once('end', resolve).once('close', resolve);
     signal.addEventListener('abort', () => resolve(), { once: true });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { getStatus, Status } from '../config/index.ts';
 import { formatBytes, printable } from '../domain/format.ts';
 import { getProviderStatus, listAvailableProviders, type ProviderStatus as ProviderFacts } from '../manager/provider-status.ts';
-import { behind, pageOf } from './page.ts';
+import { behind, moreLine, pageOf } from './page.ts';
 import { cursor, next, ProviderStatus } from './shapes.ts';
 import { type Tool, tool } from './tool.ts';
 
@@ -46,7 +46,11 @@ export const STATUS_TOOLS: readonly Tool[] = [
           unconfigured: unconfigured.map(({ name: absent, variable }) => ({ name: absent, variable })),
           next: page.next,
         },
-        text: [...page.items.map(line), ...unconfigured.map(({ name: absent, variable }) => `${absent}: not configured (${variable})`)],
+        text: [
+          ...page.items.map(line),
+          ...unconfigured.map(({ name: absent, variable }) => `${absent}: not configured (${variable})`),
+          ...moreLine(page.next),
+        ],
       };
     },
   }),

@@ -1,11 +1,11 @@
 import { ConfigError } from '../config/index.ts';
-import { FileManagementError, messageOf } from '../domain/errors.ts';
+import { FileManagementError, hasCode, messageOf } from '../domain/errors.ts';
 import { EXIT, exitCodeFor } from '../domain/exit-code.ts';
 
+/** No server was known, so that nothing was begun. */
+export const isUnknown = (error: unknown): boolean => hasCode(error, 'temporal_unknown', 'supabase_unknown');
 /** Where asking again with a configuration that is read anew may help. */
-const NOT_REACHED: ReadonlySet<string> = new Set(['temporal_unknown', 'temporal_unreachable', 'supabase_unknown', 'unreachable']);
-
-export const isUnreachable = (error: unknown): boolean => error instanceof FileManagementError && NOT_REACHED.has(error.code);
+export const isUnreachable = (error: unknown): boolean => isUnknown(error) || hasCode(error, 'temporal_unreachable', 'unreachable');
 
 /** What a caller is told: the message, its cause where that is no mistake of theirs, the code, and whether to try again. No stack. */
 export function describeToolError(error: unknown): string {

@@ -12,8 +12,11 @@ export interface Opened {
 export interface World {
   config(): Config;
   services(): Opened['services'];
-  /** Looks at the configuration again, because a server could not be reached: `cutover up` may have been started since, or elsewhere. */
-  reconsider(): void;
+  /**
+   * Looks at the configuration again, because a server could not be reached: `cutover up` may have been started since, or elsewhere.
+   * @returns whether there are other servers now
+   */
+  reconsider(): boolean;
   close(): Promise<void>;
 }
 
@@ -29,12 +32,13 @@ export function createWorld(open: () => Opened): World {
       try {
         next = open();
       } catch {
-        return;
+        return false;
       }
-      if (sameServers(current.config, next.config)) return;
+      if (sameServers(current.config, next.config)) return false;
       // The old ones stay open: somebody may still wait there.
       current = next;
       opened.push(next);
+      return true;
     },
     async close() {
       await Promise.all(opened.map(({ services }) => services.close()));

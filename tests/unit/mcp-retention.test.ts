@@ -113,7 +113,7 @@ describe('the tools for retention', () => {
 describe('a server that was not there', () => {
   const away = new ProviderUnavailableError('No Temporal server is known', { code: 'temporal_unknown' });
 
-  it('is found by the next call when the configuration has it now; another error changes nothing', async () => {
+  it('is found by the next call when the configuration has it now', async () => {
     let opened = 0;
     let env: Record<string, string> = {};
     const own = await connectMcp(
@@ -135,7 +135,6 @@ describe('a server that was not there', () => {
     );
     expect((await own.call('pause_retention')).isError).toBe(true);
     env = { TEMPORAL_ADDRESS: '127.0.0.1:1' };
-    expect((await own.call('pause_retention')).isError).toBe(true);
     expect((await own.call('pause_retention')).isError).toBe(false);
     expect(opened).toBe(4);
     await own.close();
