@@ -10,6 +10,7 @@ import {
 } from '@modelcontextprotocol/client';
 import { messageOf } from '../domain/errors.ts';
 import { classifyAnswer, classifySocket, type Failure } from './classify.ts';
+import { BusyError } from './mcp-transport.ts';
 
 export interface McpConnection {
   /** @throws what `failureOfCall` understands */
@@ -27,7 +28,7 @@ export function createMcpConnection(open: () => Transport | Promise<Transport>):
 
   function connected(): Promise<Client> {
     if (current !== null) return current;
-    const client = new Client({ name: 'cutover', version: '1' });
+    const client = new Client({ name: 'cutover', version: '1' }, { versionNegotiation: { mode: 'auto' } });
     const opening = (async () => {
       await client.connect(await open());
       return client;
@@ -70,6 +71,7 @@ const LOST: ReadonlySet<string> = new Set([SdkErrorCode.NotConnected, SdkErrorCo
 /** What it means that a call came to no answer. */
 export function failureOfCall(error: unknown): Failure {
   const detail = messageOf(error);
+  if (error instanceof BusyError) return classifyAnswer(error.answer);
   if (error instanceof UnauthorizedError) return classifyAnswer({ status: 401, word: '', message: detail, retryAfterMs: undefined });
   if (error instanceof SdkHttpError) return classifyAnswer({ status: error.status, word: '', message: detail, retryAfterMs: undefined });
   if (error instanceof SdkError && error.code === SdkErrorCode.RequestTimeout)

@@ -6,9 +6,10 @@ import type { Capabilities } from '../domain/capabilities.ts';
 import { UploadError } from '../domain/errors.ts';
 import type { Failure } from './classify.ts';
 import { errorFrom, nullIfMissing, type Operation, type Speaker } from './failure.ts';
-import { createMarkedVendor, notDownloadable } from './marked-vendor.ts';
+import { createMarkedVendor, notDownloadable, type VendorCalls } from './marked-vendor.ts';
 import type { McpConnection } from './mcp-connection.ts';
 import { type Provider, type StoredObject, storedObjectOf, type UploadRequest } from './provider.ts';
+import { type RetryPolicy, withRetries } from './retry.ts';
 import type { VendorOptions } from './vendor.ts';
 import { transferLimits } from './watchdog.ts';
 
@@ -77,6 +78,7 @@ export function createMcpStorage(options: McpStorageOptions): Provider {
   }
   /** Nothing is heard while bytes move: half of the time of a transfer, so that a server that never answers is asked once more. */
   const attemptMs = (sizeBytes: number): number => transferLimits(timeouts, sizeBytes).totalMs / 2;
+  const retry: RetryPolicy = { maxRetries: options.maxRetryAttempts, budgetMs: timeouts.callMs };
   const small = (signal: AbortSignal) => ({ signal, timeoutMs: timeouts.callMs });
 
   function objectOf(operation: Operation, data: unknown): StoredObject {
@@ -87,6 +89,40 @@ export function createMcpStorage(options: McpStorageOptions): Provider {
     return storedObjectOf(parsed.data);
   }
 
+  const calls: VendorCalls = {
+    async create({ request, filename }) {
+      const { body, mimeType, sha256, signal } = request;
+      const base64 = (await wholeOf(request)).toString('base64');
+      const values = { name: filename, base64, mimeType, sizeBytes: body.sizeBytes, sha256 };
+      const limit = { signal, timeoutMs: attemptMs(body.sizeBytes) };
+      return objectOf('upload', part((await call('upload', tools.upload, values, limit)).data, tools.upload.object));
+    },
+    async info(id, signal) {
+      const found = await nullIfMissing(call('info', tools.info, { id }, small(signal)));
+      const data = found === null ? null : part(found.data, tools.info.object);
+      return data === null || data === undefined ? null : objectOf('info', data);
+    },
+    remove: async (id, signal) => await call('delete', tools.delete, { id }, small(signal)),
+    async page(after, signal) {
+      const { data } = await call('list', tools.list, { cursor: after }, small(signal));
+      const objects = valueAt(data, tools.list.objects);
+      if (!Array.isArray(objects)) throw unexpected('list', `no list (${tools.list.objects}) is in its answer`);
+      const next = valueAt(data, tools.list.next);
+      return { objects: objects.map((one) => objectOf('list', one)), next: typeof next === 'string' && next !== '' ? next : null };
+    },
+    async download(id, { signal }) {
+      const tool = tools.download;
+      if (tool === null) throw notDownloadable('mcp', 'no tool for it is set up in MCP_CONFIG');
+      // How long it may take follows from its size.
+      const stored = await calls.info(id, signal);
+      const limit = { signal, timeoutMs: attemptMs(stored?.sizeBytes ?? 0) };
+      const answer = await call('download', tool, { id }, limit);
+      const base64 = tool.content === 'resource' ? blobOf(answer.content) : valueAt(answer.data, tool.content.base64);
+      if (typeof base64 !== 'string') throw unexpected('download', 'no bytes are in its answer');
+      const bytes = Buffer.from(base64, 'base64');
+      return { sizeBytes: bytes.length, mimeType: null, chunks: chunksOf(bytes, signal) };
+    },
+  };
   return createMarkedVendor({
     ...options,
     name: 'mcp',
@@ -95,38 +131,7 @@ export function createMcpStorage(options: McpStorageOptions): Provider {
     http: { failure },
     // Paths and addresses, too, where no part of them leads upwards.
     isId: /^(?!.*(?:^|\/)\.\.?(?:\/|$))[^\0]{1,2000}$/s,
-    calls: {
-      async create({ request, filename }) {
-        const { body, mimeType, sha256, signal } = request;
-        const base64 = (await wholeOf(request)).toString('base64');
-        const values = { name: filename, base64, mimeType, sizeBytes: body.sizeBytes, sha256 };
-        const limit = { signal, timeoutMs: attemptMs(body.sizeBytes) };
-        return objectOf('upload', part((await call('upload', tools.upload, values, limit)).data, tools.upload.object));
-      },
-      async info(id, signal) {
-        const found = await nullIfMissing(call('info', tools.info, { id }, small(signal)));
-        const data = found === null ? null : part(found.data, tools.info.object);
-        return data === null || data === undefined ? null : objectOf('info', data);
-      },
-      remove: async (id, signal) => await call('delete', tools.delete, { id }, small(signal)),
-      async page(after, signal) {
-        const { data } = await call('list', tools.list, { cursor: after }, small(signal));
-        const objects = valueAt(data, tools.list.objects);
-        if (!Array.isArray(objects)) throw unexpected('list', `no list (${tools.list.objects}) is in its answer`);
-        const next = valueAt(data, tools.list.next);
-        return { objects: objects.map((one) => objectOf('list', one)), next: typeof next === 'string' && next !== '' ? next : null };
-      },
-      async download(id, { signal }) {
-        const tool = tools.download;
-        if (tool === null) throw notDownloadable('mcp', 'no tool for it is set up in MCP_CONFIG');
-        const limit = { signal, timeoutMs: attemptMs(options.maxFileBytes) };
-        const answer = await call('download', tool, { id }, limit);
-        const base64 = tool.content === 'resource' ? blobOf(answer.content) : valueAt(answer.data, tool.content.base64);
-        if (typeof base64 !== 'string') throw unexpected('download', 'no bytes are in its answer');
-        const bytes = Buffer.from(base64, 'base64');
-        return { sizeBytes: bytes.length, mimeType: null, chunks: chunksOf(bytes, signal) };
-      },
-    },
+    calls: { ...calls, download: (id, asked) => withRetries(retry, asked.signal, () => calls.download(id, asked)) },
   });
 }
 

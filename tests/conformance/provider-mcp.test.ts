@@ -1,15 +1,16 @@
-import { StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { McpStorage } from '../../src/config/mcp-storage.ts';
 import { createMcpStorage, type McpStorageOptions } from '../../src/providers/mcp-storage.ts';
-import { drain, freshSeed, MIB, uploadOf } from '../support/bodies.ts';
+import { transportTo } from '../../src/providers/mcp-transport.ts';
+import { freshSeed, MIB, uploadOf } from '../support/bodies.ts';
+import type { RequestLine } from '../support/fault-proxy.ts';
 import { freePort } from '../support/free-port.ts';
 import { createStorageServer, STORAGE, type StorageServer } from '../support/mcp-storage-server.ts';
 import { LONG, SHORT } from '../support/timeouts.ts';
 import { type Connection, describeProvider } from './provider-suite.ts';
 
 const signal = new AbortController().signal;
+const TOKEN = 'token-of-the-storage-1';
 const storage: McpStorage = { ...STORAGE, server: { command: 'storage-server', args: [], env: {} } };
 const connect = (server: Pick<StorageServer, 'transport'>, more: Partial<McpStorageOptions> = {}) =>
   createMcpStorage({
@@ -22,15 +23,24 @@ const connect = (server: Pick<StorageServer, 'transport'>, more: Partial<McpStor
     ...more,
   });
 
-describeProvider('A storage by way of another MCP server', async () => {
+describeProvider('A storage by way of another MCP server, over streamable HTTP', async () => {
   const server = createStorageServer();
-  const never = () => false;
+  const listening = await server.listen(TOKEN);
+  const { origin } = new URL(listening.url);
+  const tool = (name: string) => (request: RequestLine) => request.headers['mcp-name'] === name;
   return {
-    url: null,
-    connect: ({ key: _, url: __, ...connection }: Connection = {}) => connect(server, connection),
-    ...{ isUpload: never, isDownload: never, isInfo: never },
-    largest: 30 * MIB,
-    close: async () => {},
+    url: origin,
+    connect({ key, url = origin, ...connection }: Connection = {}) {
+      const token = key === 'wrong' ? 'wrong-token-2' : TOKEN;
+      const at = { url: `${url}/mcp`, headers: { authorization: `Bearer ${token}` } };
+      return connect(
+        { transport: () => transportTo(at, 30 * MIB) },
+        { storage: { ...storage, server: at }, secrets: [token], ...connection },
+      );
+    },
+    ...{ isUpload: tool('put_file'), isDownload: tool('get_file'), isInfo: tool('stat_file') },
+    ...{ largest: 30 * MIB, bytesUnseen: true },
+    close: () => listening.close(),
   };
 });
 
@@ -82,51 +92,14 @@ describe('A storage by way of another MCP server makes one whole object', () => 
   });
 });
 
-describe('Over streamable HTTP, a storage by way of another MCP server', () => {
-  const server = createStorageServer();
-  let listening: Awaited<ReturnType<StorageServer['listen']>>;
-  beforeAll(async () => {
-    listening = await server.listen('right-token-1');
-  });
-  afterAll(() => listening?.close());
-  const over = (token: string) =>
-    connect(
-      {
-        transport: () =>
-          new StreamableHTTPClientTransport(new URL(listening.url), { requestInit: { headers: { authorization: `Bearer ${token}` } } }),
-      },
-      { storage: { ...storage, server: { url: listening.url, headers: {} } }, secrets: [token] },
-    );
-
-  test('takes a file and gives it back', async () => {
-    const request = uploadOf(2 * MIB, freshSeed());
-    const provider = over('right-token-1');
-    const { id } = await provider.upload(request);
-    expect((await drain((await provider.download(id, { signal })).chunks)).sha256).toBe(request.sha256);
-    expect(await provider.delete(id, signal)).toBe(true);
-    expect(await provider.info(id, signal)).toBeNull();
-  });
-
-  test('says where to look when its token is wrong, and does not tell it', async () => {
-    const error = await over('wrong-token-2')
-      .check(signal)
-      .catch((thrown) => thrown);
-    expect(error).toMatchObject({ code: 'unauthorized', retryable: false, provider: 'mcp', message: expect.stringMatching(/MCP_CONFIG/) });
-    expect(JSON.stringify(error)).not.toContain('wrong-token-2');
-  });
-
-  test('is unreachable where nobody listens', async () => {
-    const url = new URL(`http://127.0.0.1:${await freePort()}/mcp`);
-    const nobody = { transport: () => new StreamableHTTPClientTransport(url) };
-    await expect(connect(nobody, { timeouts: SHORT, maxRetryAttempts: 0 }).check(signal)).rejects.toMatchObject({
-      code: 'connection_refused',
-      retryable: true,
-    });
-  });
+test('A server where nobody listens is unreachable', async () => {
+  const at = { url: `http://127.0.0.1:${await freePort()}/mcp`, headers: {} };
+  const nobody = connect({ transport: () => transportTo(at, MIB) }, { timeouts: SHORT, maxRetryAttempts: 0 });
+  await expect(nobody.check(signal)).rejects.toMatchObject({ code: 'connection_refused', retryable: true });
 });
 
 test('A server that cannot be started is named, with what to look at', async () => {
-  const nothing = { transport: () => new StdioClientTransport({ command: '/no/such/program', args: [] }) };
+  const nothing = { transport: () => transportTo({ command: '/no/such/program', args: [], env: {} }, MIB) };
   await expect(connect(nothing).check(signal)).rejects.toMatchObject({
     ...{ code: 'server_not_started', retryable: false, message: expect.stringMatching(/Check the command in MCP_CONFIG/) },
   });

@@ -125,7 +125,7 @@ export function createStorageServer(): StorageServer {
       return ours;
     },
     async listen(token) {
-      const handler = createMcpHandler(() => serve(() => undefined));
+      const handler = createMcpHandler(() => serve(() => undefined), { maxRequestBodySize: 64 * 1024 * 1024 });
       const fetch = async (request: Request, _: HttpBindings) =>
         request.headers.get('authorization') === `Bearer ${token}` ? await handler.fetch(request) : new Response('no', { status: 401 });
       const { url, stop } = await listen(fetch, { host: '127.0.0.1', port: 0 });
