@@ -15,7 +15,7 @@ const MAY: Record<string, readonly string[]> = {
   'src/facade': ['src/client', 'src/domain', 'src/config', 'src/manager', 'src/providers', 'src/ledger', 'src/sources'],
   'src/cli': ['src', 'workflows/contract.ts'],
   'src/server': ['src'],
-  'src/mcp': ['src'],
+  'src/mcp': ['src', 'workflows/contract.ts'],
   // The activities that an application runs itself, because they call its own code.
   'src/index.ts': ['src', 'workers/legacy-worker.ts'],
   workflows: ['src/domain', 'type activities'],

@@ -2,13 +2,13 @@
 
 export { type ServedLegacy, serveLegacy } from '../workers/legacy-worker.ts';
 export { type CutoverClient, connectClient, type NewMigration, type NewUpload, newMigrationId } from './client/cutover-client.ts';
-export type { NewRollout } from './client/rollout-client.ts';
 export { type Config, ConfigError, getStatus, loadConfig, Status } from './config/index.ts';
 export { USES, type Use } from './domain/capabilities.ts';
 export * from './domain/errors.ts';
 export type { Considered } from './domain/handling.ts';
 export type { MigrationState, MigrationTotals } from './domain/migration.ts';
 export * from './domain/models.ts';
+export type { NewRollout } from './domain/rollout-plan.ts';
 export { MODEL_KINDS, type ModelKind, type TimeLimits, timeLimitsFor } from './domain/time-limits.ts';
 export { NO_TRACING, type Tracing } from './domain/tracing.ts';
 export { configuredLegacy } from './facade/configured-legacy.ts';

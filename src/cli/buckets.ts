@@ -1,8 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { ValidationError } from '../domain/errors.ts';
 import { countOf, formatBytes, printable } from '../domain/format.ts';
 import { MimeType } from '../domain/models.ts';
-import { type BucketContents, bucketsOf, contentsOf, emptyBucket, refuseInUse } from '../manager/buckets.ts';
+import { bucketsOf, contentsOf, describeContents, emptyBucket, refuseInUse, refuseNotEmpty } from '../manager/buckets.ts';
 import type { Bucket, BucketSettings } from '../providers/provider.ts';
 import { byteSize } from './byte-size.ts';
 import { confirmed } from './confirm.ts';
@@ -88,8 +87,8 @@ export function registerBuckets(program: Command, context: CommandContext): void
       bucketsOf(provider);
       const contents = await contentsOf(provider, bucket, signal);
       if (!force) await refuseInUse({ ledger, provider }, bucket, signal);
-      output.message(`The bucket ${bucket} at ${name} has ${described(contents)}.`);
-      if (yes !== true && !(await confirmed(context, `Delete ${described(contents)} for good?`)))
+      output.message(`The bucket ${bucket} at ${name} has ${describeContents(contents)}.`);
+      if (yes !== true && !(await confirmed(context, `Delete ${describeContents(contents)} for good?`)))
         return output.message('Nothing was deleted.');
       const emptied = await emptyBucket({ ledger, provider }, bucket, { force, signal });
       if (json === true) return await output.json({ provider: name, bucket, ...emptied });
@@ -105,12 +104,7 @@ export function registerBuckets(program: Command, context: CommandContext): void
     .action(async (bucket: string, { provider: name, yes, json }: RemovalOptions) => {
       const { provider } = await stores(name);
       const store = bucketsOf(provider);
-      const contents = await contentsOf(provider, bucket, signal);
-      if (contents.files > 0)
-        throw new ValidationError(
-          `The bucket ${bucket} at ${name} has ${described(contents)}. Empty it first: npx cutover buckets empty ${bucket} --provider ${name}`,
-          { code: 'bucket_not_empty', provider: name },
-        );
+      await refuseNotEmpty(provider, bucket, signal);
       output.message(`The bucket ${bucket} at ${name} is empty.`);
       if (yes !== true && !(await confirmed(context, 'Delete it?'))) return output.message('Nothing was deleted.');
       await store.delete(bucket, signal);
@@ -124,8 +118,6 @@ export function registerBuckets(program: Command, context: CommandContext): void
     await output.json(all.find((each) => each.name === bucket));
   }
 }
-
-const described = ({ files, bytes }: BucketContents): string => `${countOf(files, 'object')} (${formatBytes(bytes)})`;
 
 const row = ({ name, public: isPublic, maxFileBytes, allowedMimeTypes, createdAt }: Bucket): string[] => [
   printable(name),

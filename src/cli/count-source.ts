@@ -1,18 +1,5 @@
-import type { Source } from '../sources/source.ts';
-import type { Expected } from './progress.ts';
-
-const PAGE = 500;
-
-/** Every item of a source, page by page. @throws the signal's reason when it comes first. */
-export async function* sourceItems(source: Source, signal: AbortSignal) {
-  let cursor: string | null = null;
-  do {
-    signal.throwIfAborted();
-    const page: Awaited<ReturnType<Source['page']>> = await source.page(cursor, PAGE, signal);
-    yield* page.items;
-    cursor = page.next;
-  } while (cursor !== null);
-}
+import type { Expected } from '../domain/migration-line.ts';
+import { type Source, sourceItems } from '../sources/source.ts';
 
 /** What a source holds now. */
 export async function countSource(source: Source, signal: AbortSignal): Promise<Expected> {

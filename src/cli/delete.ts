@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { countOf, printable } from '../domain/format.ts';
-import { FileId, type FileRecord, type FileReference } from '../domain/models.ts';
+import type { FileRecord } from '../domain/models.ts';
+import { chosenHolds, describeHold } from '../manager/chosen-holds.ts';
 import type { Deleted } from '../manager/delete.ts';
+import { managerOf } from '../manager/manager-of.ts';
 import { confirmed } from './confirm.ts';
 import type { CommandContext } from './context.ts';
-import { UsageError } from './errors.ts';
-import { managerOf } from './manager.ts';
 import { collect } from './options.ts';
 
 interface DeleteOptions {
@@ -36,7 +36,7 @@ export async function runDelete(context: CommandContext, given: string, options:
   const manager = await managerOf(context);
   const file = await manager.find(given);
   const references = await manager.references(file);
-  const which = chosen(references, options, { given, file });
+  const which = chosenHolds(references, options, { given, file });
   if (options.yes !== true && !(await confirmed(context, question(file, which === 'all' ? references.length : which.length, options)))) {
     output.message('Nothing was deleted.');
     return;
@@ -46,31 +46,6 @@ export async function runDelete(context: CommandContext, given: string, options:
   if (options.json === true) await output.json({ fileId: file.id, ...deleted });
   else for (const line of told(file, deleted)) output.message(line);
 }
-
-/**
- * Where several hold a file, the person must say whose hold goes: the others' files are not theirs to delete. The id of an upload says it;
- * where that one is gone already, what is left is another's.
- */
-function chosen(
-  references: readonly FileReference[],
-  { reference, all }: DeleteOptions,
-  { given, file }: { given: string; file: FileRecord },
-): readonly string[] | 'all' {
-  if (all === true && reference !== undefined) throw new UsageError('--all and --reference contradict each other: leave one of them out');
-  if (reference !== undefined) return reference;
-  if (all === true || references.length === 0) return 'all';
-  const id = given.toLowerCase();
-  const own = references.find(({ uploadId }) => uploadId === id);
-  if (own !== undefined) return [own.id];
-  const another = FileId.safeParse(id).success && id !== file.id;
-  if (references.length === 1 && !another) return 'all';
-  const holders = references.map((held) => `  ${describeHold(held)}`).join('\n');
-  const told = another ? `${given} holds nothing (any more), and its content is held by others` : `${references.length} hold this file`;
-  throw new UsageError(`${told}. Give up one hold with --reference ID, or every one with --all:\n${holders}`);
-}
-
-const describeHold = ({ id, tool, userId, name }: FileReference): string =>
-  `${id}  ${printable(tool)}${userId === null ? '' : `, user ${printable(userId)}`}, as ${printable(name)}`;
 
 const question = (file: FileRecord, holds: number, { purge }: DeleteOptions): string =>
   `Give up ${countOf(holds, 'hold')} on ${printable(file.originalName ?? file.id)} (${file.id})${purge === true ? ' and remove the stored object for good' : ''}?`;

@@ -3,13 +3,13 @@ import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig } from '../config/index.ts';
+import { sourceOf } from '../sources/named-source.ts';
 import { type Stack, startStack } from '../stack/stack.ts';
 import { readStatus } from '../stack/status.ts';
 import type { CommandContext } from './context.ts';
 import { UsageError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
 import { runMigrate } from './migrate.ts';
-import { sourceOf } from './options.ts';
 import { openServices } from './services.ts';
 
 export function registerDemo(program: Command, context: CommandContext, exit: (code: number) => void): void {

@@ -1,14 +1,14 @@
-import { lstat, stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { ValidationError } from '../domain/errors.ts';
 import { formatBytes, printable } from '../domain/format.ts';
 import type { FileRecord } from '../domain/models.ts';
 import type { ModelKind } from '../domain/time-limits.ts';
+import { downloadName, refuseOverwriting } from '../manager/download-target.ts';
+import { managerOf } from '../manager/manager-of.ts';
 import type { Download } from '../providers/provider.ts';
 import type { CommandContext } from './context.ts';
 import { UsageError } from './errors.ts';
-import { managerOf } from './manager.ts';
 import { modelOption } from './options.ts';
 
 interface DownloadOptions {
@@ -37,21 +37,14 @@ export async function runDownload(context: CommandContext, given: string, option
   const file = await manager.find(given);
   if (options.output === '-') return await toStdout(context, await manager.read(file, { signal: context.signal, model: options.model }));
   const target = await targetOf(file, given, options.output, context.source.cwd);
-  // A link that leads nowhere would be overwritten too.
-  if (options.force !== true && (await lstat(target).catch(() => null)) !== null)
-    throw new ValidationError(`${printable(target)} is there already. Use --force to overwrite it, or -o for another name.`, {
-      code: 'target_exists',
-    });
+  if (options.force !== true) await refuseOverwriting(target);
   const { operationId: _, ...written } = await manager.download(file, target, { signal: context.signal, model: options.model });
   if (options.json === true) await context.output.json({ fileId: file.id, path: target, ...written });
   else context.output.message(`${printable(target)}: ${formatBytes(written.sizeBytes)}, SHA-256 ${written.sha256}`);
 }
 
 async function targetOf(file: FileRecord, given: string, output: string | undefined, cwd: string): Promise<string> {
-  // The name came from outside: its folders must not choose where we write.
-  const known = given === file.id || given.toLowerCase() === file.sha256 ? file.originalName : given;
-  const base = basename((known ?? '').replaceAll('\0', ''));
-  const name = base === '' || base === '.' || base === '..' ? file.id : base;
+  const name = downloadName(file, given);
   if (output === undefined) return resolve(cwd, name);
   const target = resolve(cwd, output);
   return (await stat(target).catch(() => null))?.isDirectory() === true ? join(target, name) : target;

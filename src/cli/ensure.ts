@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import { printable } from '../domain/format.ts';
 import type { ModelKind } from '../domain/time-limits.ts';
 import type { Ensured } from '../manager/ensure.ts';
+import { managerOf } from '../manager/manager-of.ts';
 import type { CommandContext } from './context.ts';
 import { createLateNotice } from './late.ts';
-import { managerOf } from './manager.ts';
 import { modelOption, toOption, wholeNumber } from './options.ts';
 
 interface EnsureOptions {

@@ -1,9 +1,9 @@
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
-import { ValidationError } from '../domain/errors.ts';
 import { countOf, printable } from '../domain/format.ts';
+import { holdFile } from '../manager/hold.ts';
+import { managerOf } from '../manager/manager-of.ts';
 import type { CommandContext } from './context.ts';
-import { managerOf } from './manager.ts';
 
 interface HoldOptions {
   release?: boolean;
@@ -26,11 +26,9 @@ export async function runHold(context: CommandContext, given: string, { release 
   const { output } = context;
   const file = await (await managerOf(context)).find(given);
   const { retention } = await context.services().stores();
-  const { copies, purging } = await retention.holdFile(file.id, !release, { reason: reason ?? null, by: userInfo().username });
-  if (copies === 0)
-    throw new ValidationError(`The file ${file.id} has no copy that is still there: nothing can be held`, { code: 'nothing_to_hold' });
-  if (json === true)
-    return await output.json({ fileId: file.id, hold: !release, copies, purging, history: await retention.fileHolds(file.id) });
+  const held = await holdFile(file, { hold: !release, reason: reason ?? null, by: userInfo().username }, retention);
+  if (json === true) return await output.json(held);
+  const { copies, purging } = held;
   const name = `${printable(file.originalName ?? file.id)} (${file.id})`;
   output.message(
     release

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { countOf, formatBytes, printable } from '../domain/format.ts';
 import { isLive } from '../manager/file-manager.ts';
+import { managerOf } from '../manager/manager-of.ts';
 import type { CommandContext } from './context.ts';
-import { managerOf } from './manager.ts';
 
 export function registerInfo(program: Command, context: CommandContext): void {
   const { output } = context;

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { formatBytes } from '../domain/format.ts';
 import type { FileListing } from '../ledger/ledger.ts';
+import { managerOf } from '../manager/manager-of.ts';
 import type { CommandContext } from './context.ts';
-import { managerOf } from './manager.ts';
 import { wholeNumber } from './options.ts';
 
 const SCREEN = 200;

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { printable } from '../domain/format.ts';
+import { progressLine } from '../domain/migration-line.ts';
+import { outcomeOf } from '../domain/migration-outcome.ts';
 import type { CommandContext } from './context.ts';
-import { outcomeOf } from './migrate-outcome.ts';
 import { migrationId, wholeNumber } from './options.ts';
-import { progressLine } from './progress.ts';
 
 interface ControlOptions {
   reason?: string;

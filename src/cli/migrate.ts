@@ -4,13 +4,13 @@ import { migrateWorkflowId } from '../../workflows/contract.ts';
 import { newMigrationId } from '../client/cutover-client.ts';
 import type { Verification } from '../domain/models.ts';
 import type { Stores } from '../manager/stores.ts';
-import { refuseMigration } from '../sources/refuse-migration.ts';
+import { sourceOf } from '../sources/named-source.ts';
 import type { CommandContext } from './context.ts';
 import { dryRun } from './dry-run.ts';
 import { UsageError } from './errors.ts';
 import { registerMigrateControls } from './migrate-controls.ts';
 import { collectOutcome } from './migrate-outcome.ts';
-import { migrationId, sourceOf, toOption, verifyOption, wholeNumber } from './options.ts';
+import { migrationId, toOption, verifyOption, wholeNumber } from './options.ts';
 import { preflight } from './preflight.ts';
 import { checkReport } from './report.ts';
 
@@ -65,12 +65,9 @@ export async function runMigrate(context: CommandContext, given: string | undefi
 
   const { to, verify = 'none', purpose, json = false } = options;
   const source = await sourceOf(given ?? '', context.source.cwd);
-  const { openSource } = await import('../sources/open.ts');
+  const { checkMigration } = await import('../sources/check-migration.ts');
   const stores = await storesKnownHere(context, options);
-  if (stores !== null) refuseMigration({ source, provider: to, verify, purpose }, stores.provider);
-  // An account can be listed only from where its key is known.
-  const listing = stores === null && source.kind === 'provider' ? null : openSource(source, (name) => known(stores).provider(name));
-  await listing?.check(context.signal);
+  const listing = await checkMigration({ source, provider: to, verify, purpose }, stores?.provider ?? null, context.signal);
   if (listing !== null && options.dryRun === true) return await dryRun(context, listing, { to, purpose, report, json });
   if (listing !== null && options.preflight === true) return await preflight(context, listing, { source, to, purpose, json });
 
@@ -96,11 +93,6 @@ export async function runMigrate(context: CommandContext, given: string | undefi
 /** Null where only Temporal is known here and something is to be started: the workers find out what is wrong. */
 async function storesKnownHere({ config, services }: CommandContext, { dryRun, preflight }: MigrateOptions): Promise<Stores | null> {
   return config().supabase.url === null && dryRun !== true && preflight !== true ? null : await services().stores();
-}
-
-function known(stores: Stores | null): Stores {
-  if (stores === null) throw new TypeError('a provider can be listed only where its key is known');
-  return stores;
 }
 
 function refuseContradictions(given: string | undefined, options: MigrateOptions): void {

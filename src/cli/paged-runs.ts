@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { backfillWorkflowId, reconcileWorkflowId } from '../../workflows/contract.ts';
+import { follow } from '../client/follow.ts';
 import type { RunKind, RunStates } from '../client/maintenance-client.ts';
 import { printable } from '../domain/format.ts';
 import type { CommandContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
-import { follow } from './follow.ts';
 import { migrationId } from './options.ts';
 import { createLiveLine } from './progress.ts';
 import { checkReport } from './report.ts';

@@ -13,6 +13,7 @@ import { registerHold } from './hold.ts';
 import { registerIds } from './ids.ts';
 import { registerInfo } from './info.ts';
 import { registerList } from './list.ts';
+import { registerMcp } from './mcp.ts';
 import { registerMigrate } from './migrate.ts';
 import { registerProviders } from './providers.ts';
 import { registerReady } from './ready.ts';
@@ -52,6 +53,7 @@ export function createProgram(context: CommandContext, version: string, exit: (c
   registerDown(program, context, exit);
   registerWorker(program, context, exit);
   registerServe(program, context, exit);
+  registerMcp(program, context);
   registerMigrate(program, context, exit);
   registerUpload(program, context, exit);
   registerDownload(program, context);

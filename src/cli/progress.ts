@@ -1,40 +1,13 @@
 import { stripVTControlCharacters } from 'node:util';
-import { formatBytes, formatCount, formatDuration, formatRate } from '../domain/format.ts';
 import { filesDone, type MigrationState } from '../domain/migration.ts';
-import { addSample, remainingMs, type Sample, speed } from '../domain/progress-estimate.ts';
+import { type Expected, progressLine } from '../domain/migration-line.ts';
+import { addSample, type Sample } from '../domain/progress-estimate.ts';
 import type { OutputStream } from './output.ts';
 
 /** The speed that is shown is that of the last half minute. */
 const WINDOW_MS = 30_000;
 /** How often a plain line is written where there is no terminal. */
 export const PLAIN_EVERY_MS = 5_000;
-
-/** What the whole source holds, once it has been counted. */
-export interface Expected {
-  files: number;
-  bytes: number;
-}
-
-/** One line about a migration: what is done, how fast, how long still. */
-export function progressLine(state: MigrationState, samples: readonly Sample[], expected: Expected | null): string {
-  const { totals } = state;
-  const done = filesDone(totals);
-  const bytes = totals.uploadedBytes + totals.deduplicatedBytes;
-  const all = state.exhausted ? { files: totals.listed, bytes: totals.listedBytes } : expected;
-  const now = speed(samples);
-  const left = all === null ? null : { files: Math.max(0, all.files - done), bytes: Math.max(0, all.bytes - bytes) };
-  const eta = now === null || left === null || state.phase === 'paused' ? null : remainingMs(now, left);
-  const parts = [
-    `${formatCount(done)}/${formatCount(all?.files ?? totals.listed)}${all === null ? '+' : ''} files`,
-    all === null ? formatBytes(bytes) : `${formatBytes(bytes)}/${formatBytes(all.bytes)}`,
-    now === null ? '' : `${formatRate(now.bytesPerSecond)}, ${now.filesPerSecond.toFixed(1)} files/s`,
-    eta === null || left?.files === 0 ? '' : `${formatDuration(eta)} left`,
-    `${formatCount(totals.deduplicated)} there already`,
-    `${formatCount(totals.failed)} failed`,
-    state.phase === 'copying' ? '' : state.phase,
-  ];
-  return parts.filter((part) => part !== '').join(' · ');
-}
 
 export interface Progress {
   show(state: MigrationState): void;

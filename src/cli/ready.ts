@@ -2,11 +2,11 @@ import { type Command, Option } from 'commander';
 import { FileNotFoundError } from '../domain/errors.ts';
 import { type ArmTraffic, countItem, judgeReadiness, NO_ITEMS, type Readiness, type ReadinessFacts } from '../domain/readiness.ts';
 import type { IdMapping, Ledger } from '../ledger/ledger.ts';
+import { migrationItems } from '../manager/migration-items.ts';
 import type { CommandContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { allMappings } from './ids-export.ts';
 import { migrationId } from './options.ts';
-import { reportItems } from './report.ts';
 import { duration } from './rollout-options.ts';
 
 interface ReadyOptions {
@@ -66,7 +66,7 @@ async function factsOf(context: CommandContext, { migration, quietFor, requireTr
   let items = NO_ITEMS;
   const unresolved = { count: 0, first: [] as IdMapping[] };
   if (id !== null) {
-    for await (const item of reportItems(ledger, id)) {
+    for await (const item of migrationItems(ledger, id)) {
       context.signal.throwIfAborted();
       items = countItem(items, item);
     }

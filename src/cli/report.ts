@@ -1,11 +1,8 @@
 import { extname } from 'node:path';
 import { ValidationError } from '../domain/errors.ts';
-import type { MigrationItem } from '../domain/models.ts';
 import { csvRecord, REPORT_COLUMNS } from '../domain/report-format.ts';
-import type { Ledger } from '../ledger/ledger.ts';
 import { checkWritable, writeWholeFile } from './whole-file.ts';
 
-const PAGE = 1000;
 const REPORT = { what: 'report', code: 'report_not_writable' };
 
 /** The cells of one line, by column. */
@@ -42,21 +39,6 @@ export async function checkReport(path: string): Promise<void> {
   if (FORMATS[extname(path).toLowerCase()] === undefined)
     throw new ValidationError(`The ${REPORT.what} ${path} must end in .csv, .jsonl or .json`, REPORT);
   await checkWritable(path, REPORT);
-}
-
-/** Every item of a migration in the ledger, page by page, in the order of paths. */
-export async function* reportItems(
-  ledger: Pick<Ledger, 'migrationItems'>,
-  id: string,
-  status?: MigrationItem['status'],
-): AsyncGenerator<MigrationItem> {
-  let after: string | null = null;
-  for (;;) {
-    const page: MigrationItem[] = await ledger.migrationItems(id, { after, limit: PAGE, ...(status === undefined ? {} : { status }) });
-    yield* page;
-    if (page.length < PAGE) return;
-    after = page.at(-1)?.path ?? null;
-  }
 }
 
 /**

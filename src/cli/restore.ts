@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { countOf, printable } from '../domain/format.ts';
+import { managerOf } from '../manager/manager-of.ts';
 import { restoreFile } from '../manager/restore.ts';
 import type { CommandContext } from './context.ts';
-import { managerOf } from './manager.ts';
 
 export function registerRestore(program: Command, context: CommandContext): void {
   program

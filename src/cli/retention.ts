@@ -2,10 +2,10 @@ import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { CutoverClient } from '../client/cutover-client.ts';
-import { FileNotFoundError } from '../domain/errors.ts';
 import { countOf, formatDuration, printable } from '../domain/format.ts';
-import { copiesWith, describeSweep, type SweepProgress } from '../domain/retention.ts';
+import { copiesWith, describeSweep, type SweepProgress, steered } from '../domain/retention.ts';
 import type { RetentionLedger, SweepItem, SweepRun } from '../ledger/retention-ledger.ts';
+import { sweepRunOf } from '../manager/sweep-run.ts';
 import type { CommandContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { wholeNumber } from './options.ts';
@@ -25,8 +25,6 @@ const POLL_MS = 500;
 /** After so long without a word a person is told what may be missing. */
 const SILENCE_MS = 10_000;
 const ITEMS = 1000;
-/** Enough to find a sweep that has just ended. */
-const RECENT = 100;
 
 /** `retention run|status|stop|pause|resume`. */
 export function registerRetention(program: Command, context: CommandContext, exit: (code: number) => void): void {
@@ -57,16 +55,15 @@ export function registerRetention(program: Command, context: CommandContext, exi
       .option('--reason <text>', 'why, for those who look at it later')
       .option('--json', 'print one JSON document');
   const by = userInfo().username;
-  const note = (what: string, reason?: string) => `${what} by ${by}${reason === undefined ? '' : `: ${reason}`}`;
   steer('pause', 'start no more sweeps by itself until it is resumed, also after restarts; one that runs goes on').action(
     async ({ reason, json }: SteerOptions) => {
-      await (await context.services().client()).pauseSweeps(note('paused', reason));
+      await (await context.services().client()).pauseSweeps(steered('paused', by, reason));
       if (json === true) await output.json({ paused: true, reason: reason ?? null });
       else output.message('Paused. Go on with: npx cutover retention resume');
     },
   );
   steer('resume', 'sweep by itself again').action(async ({ reason, json }: SteerOptions) => {
-    await (await context.services().client()).resumeSweeps(note('resumed', reason));
+    await (await context.services().client()).resumeSweeps(steered('resumed', by, reason));
     if (json === true) await output.json({ paused: false, reason: reason ?? null });
     else output.message('Resumed. Look at it with: npx cutover retention status');
   });
@@ -93,7 +90,7 @@ async function runSweep(context: CommandContext, { dryRun = false, includeReview
     return EXIT.interrupted;
   }
   const { retention } = await context.services().stores();
-  const run = await runOf(retention, ended);
+  const run = await sweepRunOf(retention, ended);
   if (run === null) {
     output.message('It was stopped before it had begun.');
     return EXIT.failed;
@@ -133,16 +130,6 @@ async function follow(
         ?.replaceAll('**', '') ?? '',
     );
   }
-}
-
-/** Null where it was stopped so early that there is nothing to tell. */
-async function runOf(retention: RetentionLedger, { runId, status }: SweepProgress): Promise<SweepRun | null> {
-  const run = (await retention.sweeps(RECENT)).find(({ id }) => id === runId);
-  if (run !== undefined) return run;
-  if (status === 'stopped') return null;
-  throw new FileNotFoundError(`The ledger has no sweep ${runId}: do the workers use the same Supabase as this command?`, {
-    code: 'sweep_not_found',
-  });
 }
 
 /** Page by page, so that a long list is printed as it comes. */

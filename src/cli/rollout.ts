@@ -2,20 +2,18 @@ import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { rolloutWorkflowId } from '../../workflows/contract.ts';
-import { FileNotFoundError, ValidationError } from '../domain/errors.ts';
 import { formatDuration } from '../domain/format.ts';
 import { rejudge } from '../domain/rejudge.ts';
 import type { RolloutPlan } from '../domain/rollout.ts';
-import { isLegacyAlone, refusalOfRollout, words } from '../domain/stages.ts';
 import type { RolloutEvent, RolloutLedger } from '../ledger/rollout-ledger.ts';
+import { eventRow, historyRows, opinionLine, progressLines, rolloutLine, statusLine } from '../manager/rollout-text.ts';
+import { noRollout, rollBack, rolloutEvents, rolloutStatuses, startRollout } from '../manager/rollouts.ts';
 import type { CommandContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { registerFiles } from './rollout-files.ts';
 import { collectShares, duration, type RuleOptions, ruleOptions, rulesOf, shares } from './rollout-options.ts';
-import { eventRow, historyRows, opinionLine, progressLines, rolloutLine } from './rollout-output.ts';
 import { registerRehome, runRehome } from './rollout-rehome.ts';
 import { registerStage } from './rollout-stage.ts';
-import { inForce } from './shadow.ts';
 
 interface StartOptions extends RuleOptions {
   steps?: readonly number[];
@@ -50,6 +48,7 @@ export function registerRollout(program: Command, context: CommandContext, exit:
       .option('--json', 'print one JSON document');
   const why = ['--reason <text>', 'why, for the audit'] as const;
   const ledger = async () => (await context.services().stores()).rollouts;
+  const workflows = () => context.services().client();
 
   const start = about('start', 'begin a rollout; one for a tool at a time')
     .option('--steps <shares>', 'shares in per cent, such as 1,10,50', shares)
@@ -63,30 +62,22 @@ export function registerRollout(program: Command, context: CommandContext, exit:
     .option(...why);
   for (const option of ruleOptions()) start.addOption(option);
   start.action(async (tool: string, options: StartOptions) => {
-    const stage = (await (await ledger()).rollout(tool))?.stage;
-    const refusal = stage === undefined ? null : refusalOfRollout(tool, stage);
-    if (refusal !== null) throw new ValidationError(refusal, { code: 'stage_refused' });
-    const client = await context.services().client();
-    const plan = await client.startRollout({
-      tool,
-      ...(options.steps === undefined ? {} : { steps: options.steps }),
-      ...(options.bake === undefined ? {} : { bakeMs: options.bake }),
-      ...(options.evaluate === undefined ? {} : { evaluationMs: options.evaluate }),
-      ...(options.gate === undefined ? {} : { gates: options.gate }),
-      rules: {
-        ...rulesOf(options),
-        tests: {
-          wald: options.wald,
-          liveControl: options.liveControl,
-          // Without shadowing there are no pairs, and a test without data would hold the ramp for ever.
-          pairs: (options.pairs ?? true) && (await inForce(await ledger(), tool, context.config().migration.shadow)).settings.enabled,
-        },
+    const plan = await startRollout(
+      {
+        tool,
+        ...(options.steps === undefined ? {} : { steps: options.steps }),
+        ...(options.bake === undefined ? {} : { bakeMs: options.bake }),
+        ...(options.evaluate === undefined ? {} : { evaluationMs: options.evaluate }),
+        ...(options.gate === undefined ? {} : { gates: options.gate }),
+        rules: rulesOf(options),
+        tests: { wald: options.wald, liveControl: options.liveControl, pairs: options.pairs ?? true },
+        by: userInfo().username,
+        reason: options.reason ?? null,
+        fromFailedStep: options.fromFailedStep ?? false,
       },
-      by: userInfo().username,
-      reason: options.reason ?? null,
-      firstStep: options.fromFailedStep === true ? await failedStep(await ledger(), tool) : 0,
-    });
-    const url = client.workflowUrl(rolloutWorkflowId(tool));
+      { rollouts: await ledger(), workflows, migration: context.config().migration },
+    );
+    const url = (await workflows()).workflowUrl(rolloutWorkflowId(tool));
     if (options.json === true) await output.json({ plan, workflowId: rolloutWorkflowId(tool), url });
     else await output.data(`${tool}: ${plan.steps.join(' → ')} %, each step at least ${formatDuration(plan.bakeMs)}`);
     output.message(`Started${url === null ? '' : `: ${url}`}\nFollow it with: npx cutover rollout watch ${tool}`);
@@ -98,19 +89,14 @@ export function registerRollout(program: Command, context: CommandContext, exit:
     .argument('[tool]', 'one tool; default: all of which something was decided')
     .option('--json', 'print a JSON document for each tool')
     .action(async (tool: string | undefined, { json }: { json?: boolean }) => {
-      const rollouts = await ledger();
-      const records = tool === undefined ? await rollouts.rollouts() : [await rollouts.rollout(tool)].filter((record) => record !== null);
-      if (records.length === 0)
+      const statuses = await rolloutStatuses(tool, { rollouts: await ledger(), workflows });
+      if (statuses.length === 0)
         output.message(`No rollout was started${tool === undefined ? '' : ` for ${tool}`}: the shares of the configuration are in force.`);
-      const client = await context.services().client();
-      for (const record of records) {
-        const over = ['idle', 'completed', 'rolled_back'].includes(record.status);
-        const progress = over ? null : await client.rolloutProgress(record.tool);
-        if (json === true) await output.json({ ...record, progress });
+      for (const status of statuses) {
+        if (json === true) await output.json(status);
         else {
-          await output.data(
-            `${output.style('bold', record.tool, output.stdout)}  ${rolloutLine(record)}${over && record.reason !== null ? `: ${record.reason}` : ''}`,
-          );
+          const { tool: name, progress } = status;
+          await output.data(`${output.style('bold', name, output.stdout)}  ${statusLine(status)}`);
           if (progress !== null) for (const line of progressLines(progress, context.now())) await output.data(line);
         }
       }
@@ -157,21 +143,9 @@ export function registerRollout(program: Command, context: CommandContext, exit:
     .option('--rehome', 'then copy the files that only unified holds into legacy storage')
     .action(async (tool: string, { reason, json, rehome }: SignalOptions & { rehome?: boolean }) => {
       const then = async () => (rehome === true ? exit(await runRehome(context, tool, json === undefined ? {} : { json })) : undefined);
-      const before = await (await ledger()).rollout(tool);
-      const answers = before !== null && isLegacyAlone(before.stage);
-      if (answers || before?.status === 'rolled_back') {
-        output.message(
-          answers
-            ? `${tool} is in the stage ${words(before.stage)}: legacy answers everything already, and nothing was changed.`
-            : `${tool} is rolled back already.`,
-        );
-        if (json !== true) await output.data(`${tool}: ${rolloutLine(before)}`);
-        else if (rehome !== true) await output.json(before);
-        return await then();
-      }
-      const client = await context.services().client();
-      await client.rollbackRollout(tool, { by: userInfo().username, ...(reason === undefined ? {} : { reason }) });
-      const record = await (await ledger()).rollout(tool);
+      const why = { by: userInfo().username, ...(reason === undefined ? {} : { reason }) };
+      const { nothing, record } = await rollBack(tool, why, { rollouts: await ledger(), workflows });
+      if (nothing !== null) output.message(nothing);
       if (json !== true) await output.data(`${tool}: ${record === null ? 'nothing was in force' : rolloutLine(record)}`);
       else if (rehome !== true) await output.json(record);
       await then();
@@ -182,7 +156,7 @@ export function registerRollout(program: Command, context: CommandContext, exit:
 
   about('history', 'every decision about a tool, with who and why').action(async (tool: string, { json }: { json?: boolean }) => {
     const events: RolloutEvent[] = [];
-    for await (const event of eventsOf(await ledger(), tool)) {
+    for await (const event of rolloutEvents(await ledger(), tool)) {
       if (json === true) await output.json(event);
       else events.push(event);
     }
@@ -212,32 +186,12 @@ export function registerRollout(program: Command, context: CommandContext, exit:
   });
 }
 
-async function* eventsOf(rollouts: RolloutLedger, tool: string): AsyncGenerator<RolloutEvent> {
-  for (let after: number | null = null; ; ) {
-    const page: RolloutEvent[] = await rollouts.events(tool, { after, limit: EVENTS });
-    yield* page;
-    after = page.at(-1)?.id ?? null;
-    if (page.length < EVENTS) return;
-  }
-}
-
 /** The steps of the newest rollout, by the decisions that began them. */
 async function stepsOf(rollouts: RolloutLedger, tool: string): Promise<{ epoch: number; share: number }[]> {
   let steps: { epoch: number; share: number }[] = [];
-  for await (const { decision, shareAfter, evidence } of eventsOf(rollouts, tool)) {
+  for await (const { decision, shareAfter, evidence } of rolloutEvents(rollouts, tool)) {
     if (decision === 'started') steps = [];
     if (decision === 'started' || decision === 'went_on') steps.push({ epoch: Number(evidence.epoch) + 1, share: shareAfter ?? 0 });
   }
   return steps;
 }
-
-async function failedStep(rollouts: RolloutLedger, tool: string): Promise<number> {
-  const record = await rollouts.rollout(tool);
-  if (record?.status === 'rolled_back') return record.step;
-  throw new ValidationError(`The last rollout of ${tool} was not rolled back: leave --from-failed-step out`, { code: 'invalid_rollout' });
-}
-
-const noRollout = (tool: string) =>
-  new FileNotFoundError(`No rollout of ${tool} was ever started. Start one with: npx cutover rollout start ${tool}`, {
-    code: 'rollout_not_found',
-  });

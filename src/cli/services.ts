@@ -15,7 +15,13 @@ export function openServices(config: () => Config): Services {
   let stores: ReturnType<Services['stores']> | undefined;
   return {
     client() {
-      client ??= import('../client/cutover-client.ts').then(({ connectClient }) => connectClient(config()));
+      client ??= import('../client/cutover-client.ts')
+        .then(({ connectClient }) => connectClient(config()))
+        .catch((error: unknown) => {
+          // Whoever asks later may find the server there.
+          client = undefined;
+          throw error;
+        });
       return client;
     },
     stores() {

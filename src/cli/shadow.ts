@@ -1,14 +1,12 @@
 import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { settingsOfTool } from '../config/index.ts';
-import { ValidationError } from '../domain/errors.ts';
-import { formatDuration } from '../domain/format.ts';
-import { overridesOf, type ShadowOverrides, type ShadowSettings, shadowInForce, shadowKey } from '../domain/shadow.ts';
-import type { RolloutLedger } from '../ledger/rollout-ledger.ts';
+import type { ShadowSettings } from '../domain/shadow.ts';
+import { type ShadowChange, setShadow, shadowSettings, startShadow, stopShadow } from '../manager/shadow-settings.ts';
+import { reportLines, settingsLine } from '../manager/shadow-text.ts';
 import type { CommandContext } from './context.ts';
 import { wholeNumber } from './options.ts';
 import { duration, rate } from './rollout-options.ts';
-import { reportLines } from './shadow-output.ts';
 
 interface SetOptions {
   sampleRate?: number;
@@ -28,15 +26,14 @@ export function registerShadow(program: Command, context: CommandContext): void 
   const shadow = program.command('shadow').description('compare the new upload path with the old one on a sample of real uploads');
   const about = (name: string, description: string) =>
     shadow.command(name).description(description).argument('<tool>', 'a tool, such as kimi').option('--json', 'print one JSON document');
-  const rollouts = async () => (await context.services().stores()).rollouts;
-  const defaults = (): ShadowSettings => context.config().migration.shadow;
+  const dependencies = async () => ({
+    ledger: (await context.services().stores()).rollouts,
+    migration: context.config().migration,
+    now: context.now,
+  });
+  const by = userInfo().username;
 
-  async function change(tool: string, what: (before: ShadowOverrides) => ShadowOverrides, json: boolean | undefined): Promise<void> {
-    settingsOfTool(context.config().migration, tool);
-    const ledger = await rollouts();
-    const overrides = what((await inForce(ledger, tool, defaults())).overrides);
-    await ledger.setOperatorSetting(shadowKey(tool), { ...overrides }, userInfo().username);
-    const { settings } = await inForce(ledger, tool, defaults());
+  async function tell(tool: string, settings: ShadowSettings, json: boolean | undefined): Promise<void> {
     if (json === true) await output.json({ tool, ...settings });
     else await output.data(`${tool}: ${settingsLine(settings)}`);
     output.message('Every facade knows it within 5 seconds.');
@@ -45,23 +42,20 @@ export function registerShadow(program: Command, context: CommandContext): void 
   const start = about('start', 'begin to compare, or begin anew with these settings; counts the duration from now');
   for (const option of setOptions()) start.addOption(option);
   start.action(async (tool: string, { json, ...options }: SetOptions) => {
-    await change(tool, () => ({ ...chosen(options), enabled: true, startedAt: new Date(context.now()).toISOString() }), json);
+    await tell(tool, await startShadow(tool, chosen(options), by, await dependencies()), json);
     if (!context.config().migration.enabled)
       output.warning('ENABLE_UNIFIED_MANAGER is off here: where the facade runs it must be on, or nothing is compared.');
   });
   const set = about('set', 'change some settings and keep the others');
   for (const option of setOptions()) set.addOption(option);
   set.action(async (tool: string, { json, ...options }: SetOptions) => {
-    if (Object.keys(options).length === 0)
-      throw new ValidationError('Say what to change: --sample-rate, --max-per-minute, --duration, …', { code: 'nothing_to_set' });
-    await change(tool, (before) => ({ ...before, ...chosen(options) }), json);
+    await tell(tool, await setShadow(tool, chosen(options), by, await dependencies()), json);
   });
   about('stop', 'compare no more; what was recorded stays').action(async (tool: string, { json }: SetOptions) => {
-    await change(tool, (before) => ({ ...before, enabled: false }), json);
+    await tell(tool, await stopShadow(tool, by, await dependencies()), json);
   });
   about('status', 'the settings in force').action(async (tool: string, { json }: SetOptions) => {
-    settingsOfTool(context.config().migration, tool);
-    const { settings } = await inForce(await rollouts(), tool, defaults());
+    const { settings } = await shadowSettings(tool, await dependencies());
     if (json === true) await output.json({ tool, ...settings });
     else await output.data(`${tool}: ${settingsLine(settings)}`);
   });
@@ -75,18 +69,6 @@ export function registerShadow(program: Command, context: CommandContext): void 
       if (options.json === true) await output.json({ tool, since: options.since ?? null, ...report });
       else for (const line of reportLines(tool, report)) await output.data(line);
     });
-}
-
-/** What an operator has set for a tool, and what is in force with it. */
-export async function inForce(
-  ledger: Pick<RolloutLedger, 'facadeState'>,
-  tool: string,
-  defaults: ShadowSettings,
-): Promise<{ overrides: ShadowOverrides; settings: ShadowSettings }> {
-  const { rollouts, settings } = await ledger.facadeState();
-  const overrides = overridesOf(settings[shadowKey(tool)]);
-  const stage = rollouts.find((rollout) => rollout.tool === tool)?.stage ?? 'off';
-  return { overrides, settings: shadowInForce(defaults, overrides, stage) };
 }
 
 const setOptions = (): Option[] => [
@@ -107,7 +89,7 @@ function wholeRate(text: string): number {
   return value;
 }
 
-function chosen(options: SetOptions): ShadowOverrides {
+function chosen(options: SetOptions): ShadowChange {
   const named: Record<string, unknown> = {
     sampleRate: options.sampleRate,
     maxSamplesPerMinute: options.maxPerMinute,
@@ -136,10 +118,3 @@ const since =
       throw new InvalidArgumentError('It must be a time such as 2026-01-31T12:00:00Z, or how long ago: 1h, 2d.');
     return new Date(time).toISOString();
   };
-
-function settingsLine(settings: ShadowSettings): string {
-  if (!settings.enabled) return 'nothing is compared';
-  const until = settings.durationMs === 0 ? '' : `, for ${formatDuration(settings.durationMs)}`;
-  const noise = settings.controlRuns ? ', with a second run of the old path' : '';
-  return `${Number((settings.sampleRate * 100).toPrecision(4))} % of uploads are compared, at most ${settings.maxSamplesPerMinute} a minute${until}${noise}`;
-}

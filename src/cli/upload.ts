@@ -5,13 +5,13 @@ import { FileManagementError, messageOf } from '../domain/errors.ts';
 import { formatBytes, printable } from '../domain/format.ts';
 import { type FileOperationResult, NewReference, type PathSource, type Verification } from '../domain/models.ts';
 import type { ModelKind } from '../domain/time-limits.ts';
+import { managerOf } from '../manager/manager-of.ts';
 import { type UploadOptions as DurableUpload, type StartedUpload, uploadDurably } from '../manager/uploader.ts';
 import { pathSourceOf } from '../sources/path-source.ts';
 import type { CommandContext } from './context.ts';
 import { describeError, exitCodeOf, UsageError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
 import { createLateNotice } from './late.ts';
-import { managerOf } from './manager.ts';
 import { collect, modelOption, toOption, verifyOption } from './options.ts';
 import { requireProvider } from './services.ts';
 

@@ -16,23 +16,7 @@ import {
 import { type Config, settingsOfTool } from '../config/index.ts';
 import { FileNotFoundError, ValidationError } from '../domain/errors.ts';
 import type { RolloutPlan } from '../domain/rollout.ts';
-import { checkPlan } from '../domain/rollout-plan.ts';
-
-/** What is not said comes from the configuration (ROLLOUT_…). */
-export interface NewRollout {
-  tool: string;
-  /** Shares in per cent. */
-  steps?: readonly number[];
-  bakeMs?: number;
-  evaluationMs?: number;
-  /** Shares before which a person has to promote. */
-  gates?: readonly number[];
-  rules?: Partial<Omit<RolloutPlan['rules'], 'steps'>>;
-  by: string;
-  reason?: string | null;
-  /** From 0. */
-  firstStep?: number;
-}
+import { checkPlan, type NewRollout } from '../domain/rollout-plan.ts';
 
 /** Wald's test may accept a bad candidate so often. */
 const BETA = 0.05;

@@ -41,7 +41,11 @@ export interface InForce extends Pick<SettingInfo, 'about' | 'secret'> {
 export const MASK = '********';
 
 /** Every concern's variables and how they become settings. The one list of what can be configured: some are there for each tool. */
-export function concerns({ env, cwd }: ConfigSource, tools: readonly Tool[] = TOOLS) {
+export function concerns(
+  { env, cwd }: ConfigSource,
+  tools: readonly Tool[] = TOOLS,
+  lookup: (name: string) => string | undefined = (name) => env[name],
+) {
   const cache = env.XDG_CACHE_HOME?.startsWith('/') ? env.XDG_CACHE_HOME : join(env.HOME ?? homedir(), '.cache');
   return {
     temporal: temporalSchema(cwd),
@@ -53,7 +57,7 @@ export function concerns({ env, cwd }: ConfigSource, tools: readonly Tool[] = TO
     legacy: legacySchema(),
     rollouts: rolloutsSchema(),
     operations: operationsSchema(),
-    mcp: mcpSchema(),
+    mcp: mcpSchema(cwd, lookup),
     worker: workerSchema(),
     serve: serveSchema(cwd),
     stack: stackSchema(cwd, { stateDir: resolve(cwd, '.cutover'), cacheDir: join(cache, 'cutover') }),
@@ -87,7 +91,7 @@ export const stackEnvPath = (stateDir: string): string => join(stateDir, 'stack.
 export function loadConfig(source: ConfigSource): Config {
   const problems: Problem[] = [];
   const layers = readLayers(source, problems);
-  const schemas = concerns(source, configuredTools(layers));
+  const schemas = concerns(source, configuredTools(layers), (name) => find(layers, name, null)?.value);
   const infos = new Map<string, SettingInfo>();
   for (const { variables } of Object.values(schemas))
     for (const [name, schema] of Object.entries(variables.shape)) infos.set(name, infoOf(schema as z.ZodType));

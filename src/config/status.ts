@@ -61,6 +61,13 @@ export function getStatus({ migration, operations, files, mcp, providers, tempor
     mcp,
     providers: {
       ...Object.fromEntries(withKey),
+      mcp: {
+        configured: mcp.storage !== null,
+        address: mcp.storage === null ? null : 'url' in mcp.storage.server ? mcp.storage.server.url : mcp.storage.server.command,
+        // Which of the variables that its file refers to are secrets is not known.
+        secret: mcp.storage === null ? null : MASK,
+        maxFileBytes: mcp.storage === null ? null : mcp.storage.maxFileMb * 1024 * 1024,
+      },
       s3: { configured: s3.bucket !== null, address: s3.endpoint, secret: masked(s3.secretAccessKey), maxFileBytes: s3.maxFileBytes },
       supabase: {
         configured: supabase.url !== null,

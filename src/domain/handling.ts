@@ -39,10 +39,21 @@ export interface FileToHandle extends FileFacts {
  */
 export const INLINE_USES: ReadonlySet<string> = new Set<Use>(['extract', 'vision']);
 
+/** How much may be given inline, in bytes. */
+export interface InlineLimits {
+  /** Of one file. */
+  maxBytes: number;
+  /** What is left of what a prompt may take, all files together, and the setting that says so; absent: no such limit. */
+  prompt?: { bytes: number; setting: string };
+}
+
 /** Why a file cannot be given inline, whatever its bytes; null: where it is a text it can. */
-export function inlineRefusal(use: string, sizeBytes: number, maxBytes: number): string | null {
+export function inlineRefusal(use: string, sizeBytes: number, { maxBytes, prompt }: InlineLimits): string | null {
   if (!INLINE_USES.has(use)) return `for ${use} a file is needed`;
-  return sizeBytes > maxBytes ? `it has more than the ${maxBytes} bytes that are given inline (SMART_HANDLER_INLINE_MAX_BYTES)` : null;
+  if (sizeBytes > maxBytes) return `it has more than the ${maxBytes} bytes that are given inline (SMART_HANDLER_INLINE_MAX_BYTES)`;
+  return prompt !== undefined && sizeBytes > prompt.bytes
+    ? `it has more than the ${Math.max(0, prompt.bytes)} bytes that are left for this prompt (${prompt.setting})`
+    : null;
 }
 
 /** Above this the bytes that a break wastes weigh more than anybody's preference: 64 MiB, about a minute at 10 Mbit/s. */

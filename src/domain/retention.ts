@@ -183,3 +183,7 @@ const PATIENCE = 0.25;
 /** Sweeps that should have come to their end since the last one that did. */
 export const sweepsMissed = (lastSuccessMs: number, nowMs: number, intervalMs: number): number =>
   Math.max(0, Math.floor((nowMs - lastSuccessMs) / intervalMs - PATIENCE));
+
+/** The note that a pause of the schedule carries. */
+export const steered = (what: 'paused' | 'resumed', by: string, reason?: string): string =>
+  `${what} by ${by}${reason === undefined ? '' : `: ${reason}`}`;

@@ -1,6 +1,22 @@
 import { ValidationError } from './errors.ts';
 import type { RolloutPlan } from './rollout.ts';
 
+/** What is not said comes from the configuration (ROLLOUT_…). */
+export interface NewRollout {
+  tool: string;
+  /** Shares in per cent. */
+  steps?: readonly number[];
+  bakeMs?: number;
+  evaluationMs?: number;
+  /** Shares before which a person has to promote. */
+  gates?: readonly number[];
+  rules?: Partial<Omit<RolloutPlan['rules'], 'steps'>>;
+  by: string;
+  reason?: string | null;
+  /** From 0. */
+  firstStep?: number;
+}
+
 /**
  * Refuses a plan that cannot be meant, with all that is wrong with it.
  * @throws ValidationError `invalid_rollout`

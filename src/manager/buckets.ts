@@ -1,5 +1,5 @@
 import { ValidationError } from '../domain/errors.ts';
-import { countOf } from '../domain/format.ts';
+import { countOf, formatBytes } from '../domain/format.ts';
 import type { FileCopy } from '../domain/models.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { withBucket } from '../providers/buckets.ts';
@@ -29,6 +29,19 @@ export function contentsOf(provider: Provider, bucket: string, signal: AbortSign
       }
     return contents;
   });
+}
+
+export const describeContents = ({ files, bytes }: BucketContents): string => `${countOf(files, 'object')} (${formatBytes(bytes)})`;
+
+/** @throws ValidationError `bucket_not_empty` saying what is in it, FileNotFoundError `bucket_not_found` */
+export async function refuseNotEmpty(provider: Provider, bucket: string, signal: AbortSignal): Promise<void> {
+  const contents = await contentsOf(provider, bucket, signal);
+  if (contents.files === 0) return;
+  const { name } = provider;
+  throw new ValidationError(
+    `The bucket ${bucket} at ${name} has ${describeContents(contents)}. Empty it first: npx cutover buckets empty ${bucket} --provider ${name}`,
+    { code: 'bucket_not_empty', provider: name },
+  );
 }
 
 /**

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { FileManagementError, messageOf } from '../domain/errors.ts';
-import type { Candidate } from '../domain/handling.ts';
+import type { Candidate, InlineLimits } from '../domain/handling.ts';
 import type { FileCopy, FileOperationResult, FileRecord, FileReference, FileSource, PathSource } from '../domain/models.ts';
 import type { ModelKind } from '../domain/time-limits.ts';
 import type { FileListing } from '../ledger/ledger.ts';
@@ -41,7 +41,7 @@ export interface OperationOptions {
 }
 
 /** The reference's purpose is the use: what the file is for. */
-export type HandleFileOptions = Omit<UploadOptions, 'provider' | 'idempotencyKey' | 'attempts'>;
+export type HandleFileOptions = Omit<UploadOptions, 'provider' | 'idempotencyKey' | 'attempts'> & Pick<InlineLimits, 'prompt'>;
 
 /** A file by its record, or by what a person calls it: its id, its SHA-256, a name or what it was called before it moved. */
 export type Named = FileRecord | string;
@@ -107,7 +107,7 @@ export function createFileManager({ uploads, smartHandler = EVERYWHERE, onDelete
     check: (name, signal) => providerFor(options.model)(name).check(signal),
     upload: async (source, to, mayFail) =>
       await uploadDurably(source, { ...options, provider: to.provider, ...(mayFail ? { attempts: FEW_ATTEMPTS } : {}) }, await uploads()),
-    inlineMaxBytes: smartHandler.inlineMaxBytes,
+    inline: { maxBytes: smartHandler.inlineMaxBytes, ...(options.prompt === undefined ? {} : { prompt: options.prompt }) },
     preferred: smartHandler.providers,
   });
 
@@ -172,8 +172,9 @@ export function createFileManager({ uploads, smartHandler = EVERYWHERE, onDelete
         return { ...record, references, copies: await Promise.all(withObjects) };
       }),
 
-    /** Every file with a live copy, page by page. */
-    list: (options: { limit?: number } = {}): AsyncGenerator<FileListing> => allFiles(ledger, options.limit),
+    /** Every file with a live copy, by id and page by page. `after`: the id of the last one that is known. */
+    list: ({ limit, after = null }: { limit?: number; after?: string | null } = {}): AsyncGenerator<FileListing> =>
+      allFiles(ledger, limit, after),
 
     /** Whether a copy that has not expired is on record; `info` and `ensure` ask the provider itself. */
     async exists(file: { id: string } | { sha256: string }, at?: string): Promise<boolean> {

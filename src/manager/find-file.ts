@@ -5,9 +5,13 @@ import type { FileListing, Ledger } from '../ledger/ledger.ts';
 
 const PAGE = 1000;
 
-/** Every file of the ledger, page by page. */
-export async function* allFiles(ledger: Pick<Ledger, 'list'>, limit = Number.POSITIVE_INFINITY): AsyncGenerator<FileListing> {
-  let after: string | null = null;
+/** Every file of the ledger, page by page. @param from the id of the last one that is known */
+export async function* allFiles(
+  ledger: Pick<Ledger, 'list'>,
+  limit = Number.POSITIVE_INFINITY,
+  from: string | null = null,
+): AsyncGenerator<FileListing> {
+  let after = from;
   for (let left = limit; left > 0; ) {
     const size = Math.min(PAGE, left);
     const page: FileListing[] = await ledger.list({ after, limit: size });

@@ -1,5 +1,5 @@
 import { FileManagementError, ProviderUnavailableError, ValidationError } from '../domain/errors.ts';
-import { type Candidate, type Considered, inlineRefusal, type Route, rankProviders } from '../domain/handling.ts';
+import { type Candidate, type Considered, type InlineLimits, inlineRefusal, type Route, rankProviders } from '../domain/handling.ts';
 import type { FileOperationResult, PathSource } from '../domain/models.ts';
 import { decodeText, type TextEncoding } from '../domain/text-encoding.ts';
 import { readFileChunks } from '../sources/local-file.ts';
@@ -37,7 +37,7 @@ export interface SmartHandlerDependencies {
   /** A whole upload. `mayFail`: there is another place, so that an outage is not to be waited out. */
   upload: (source: PathSource, to: Route, mayFail: boolean) => Promise<FileOperationResult>;
   /** A text up to this size is given inline. */
-  inlineMaxBytes: number;
+  inline: InlineLimits;
   /** The only providers to take, the best first; null: all. */
   preferred: readonly string[] | null;
 }
@@ -57,10 +57,10 @@ export async function handleFile(
   dependencies: SmartHandlerDependencies,
 ): Promise<GivenInline | UploadedToBest> {
   const { use, signal } = options;
-  const max = dependencies.inlineMaxBytes;
-  const inline = await asText(file, use, max, signal);
+  const { inline: limits } = dependencies;
+  const inline = await asText(file, use, limits, signal);
   if (inline.text !== null) {
-    const reason = `it is a text (${inline.encoding}) of ${file.sizeBytes} bytes, and up to ${max} are given inline for ${use}`;
+    const reason = `it is a text (${inline.encoding}) of ${file.sizeBytes} bytes, and up to ${limits.maxBytes} are given inline for ${use}`;
     return { action: 'inline', ...inline, reason };
   }
   const uploaded = await uploadToBest(file, options, dependencies);
@@ -74,7 +74,7 @@ export async function handleFile(
 export async function uploadToBest(
   file: PathSource,
   { use, name = file.path, signal }: HandleOptions,
-  { candidates, check, upload, preferred }: Omit<SmartHandlerDependencies, 'inlineMaxBytes'>,
+  { candidates, check, upload, preferred }: Omit<SmartHandlerDependencies, 'inline'>,
 ): Promise<UploadedToBest> {
   const { routes, refused } = rankProviders({ name, sizeBytes: file.sizeBytes }, use, await candidates(signal), preferred);
   const down: Considered[] = [];
@@ -100,10 +100,10 @@ export async function uploadToBest(
 async function asText(
   file: PathSource,
   use: string,
-  maxBytes: number,
+  limits: InlineLimits,
   signal: AbortSignal,
 ): Promise<{ text: string; encoding: TextEncoding } | { text: null; why: string }> {
-  const refusal = inlineRefusal(use, file.sizeBytes, maxBytes);
+  const refusal = inlineRefusal(use, file.sizeBytes, limits);
   if (refusal !== null) return { text: null, why: refusal };
   const chunks: Uint8Array[] = [];
   for await (const chunk of readFileChunks(file.path, file.sizeBytes, 0, signal)) chunks.push(Buffer.from(chunk));

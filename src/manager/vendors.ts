@@ -3,6 +3,7 @@ import { createAnthropic } from '../providers/anthropic.ts';
 import { createGemini } from '../providers/gemini.ts';
 import { createGlm } from '../providers/glm.ts';
 import { createKimi } from '../providers/kimi.ts';
+import { createMcpStorage } from '../providers/mcp-storage.ts';
 import { createOpenAi } from '../providers/openai.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { Unconfigured } from '../providers/registry.ts';
@@ -10,8 +11,8 @@ import { createS3 } from '../providers/s3.ts';
 import { createSupabaseStorage } from '../providers/supabase-storage.ts';
 import type { VendorOptions } from '../providers/vendor.ts';
 
-export type VendorConfig = Pick<Config, 'supabase' | 'files' | 'operations' | 'providers'>;
-export type VendorName = 'anthropic' | 'gemini' | 'glm' | 'kimi' | 'openai' | 's3' | 'supabase';
+export type VendorConfig = Pick<Config, 'supabase' | 'files' | 'operations' | 'providers'> & Partial<Pick<Config, 'mcp'>>;
+export type VendorName = 'anthropic' | 'gemini' | 'glm' | 'kimi' | 'mcp' | 'openai' | 's3' | 'supabase';
 
 interface Vendor {
   name: VendorName;
@@ -42,6 +43,20 @@ const VENDORS: readonly Vendor[] = [
   keyed('gemini', createGemini),
   keyed('glm', createGlm),
   keyed('kimi', createKimi),
+  {
+    name: 'mcp',
+    variable: 'MCP_CONFIG',
+    make({ mcp }, common) {
+      if (mcp === undefined || mcp.storage === null) return null;
+      const { storage } = mcp;
+      const { server } = storage;
+      const maxFileBytes = Math.max(1, Math.round(storage.maxFileMb * 1024 * 1024));
+      return createMcpStorage({
+        ...{ ...common, storage, maxFileBytes, secrets: Object.values('url' in server ? server.headers : server.env) },
+        transport: async () => (await import('../providers/mcp-transport.ts')).transportTo(server, maxFileBytes),
+      });
+    },
+  },
   keyed('openai', createOpenAi),
   {
     name: 's3',

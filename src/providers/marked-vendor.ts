@@ -36,7 +36,7 @@ export interface MarkedVendor extends VendorOptions {
   name: string;
   account: string;
   capabilities: Capabilities;
-  http: Http;
+  http: Pick<Http, 'failure'>;
   calls: VendorCalls;
   /** Whether a text can be one of the vendor's ids. */
   isId: RegExp;

@@ -46,7 +46,7 @@ export function createMemoryProvider(options: MemoryProviderOptions = {}): Memor
     storedObjectOf({ id, sizeBytes: bytes.length, mimeType, createdAt, name: id.split('/').at(-1) ?? null });
   const capabilities = storageCapabilities(maxFileBytes);
   const valid = (id: string) => {
-    if (!/^[^/]+(\/[^/]+)+$/.test(id) || /\/\.\.?(\/|$)/.test(id))
+    if (!/^[^/]+(\/[^/]+)+$/.test(id) || /(^|\/)\.\.?(\/|$)/.test(id))
       throw new ValidationError(`${JSON.stringify(id)} is no id of a file in memory`, { code: 'invalid_id', provider: name });
   };
 

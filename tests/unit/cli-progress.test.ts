@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { OutputStream } from '../../src/cli/output.ts';
-import { createProgress, PLAIN_EVERY_MS, progressLine } from '../../src/cli/progress.ts';
+import { createProgress, PLAIN_EVERY_MS } from '../../src/cli/progress.ts';
 import { type MigrationState, startMigration } from '../../src/domain/migration.ts';
+import { progressLine } from '../../src/domain/migration-line.ts';
 import { addSample, remainingMs, type Sample, speed } from '../../src/domain/progress-estimate.ts';
 
 const MIB = 1024 * 1024;

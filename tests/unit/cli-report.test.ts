@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkReport, reportItems, writeReport } from '../../src/cli/report.ts';
+import { checkReport, writeReport } from '../../src/cli/report.ts';
 import { ValidationError } from '../../src/domain/errors.ts';
 import type { MigrationItem } from '../../src/domain/models.ts';
 import { csvRecord, REPORT_COLUMNS } from '../../src/domain/report-format.ts';
+import { migrationItems } from '../../src/manager/migration-items.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -89,7 +90,7 @@ describe('a report', () => {
       },
     };
     const read: MigrationItem[] = [];
-    for await (const one of reportItems(ledger, 'm')) read.push(one);
+    for await (const one of migrationItems(ledger, 'm')) read.push(one);
     expect(read).toEqual(all);
     expect(asked).toEqual([null, '00999', '01999']);
   });

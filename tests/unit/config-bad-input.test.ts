@@ -66,6 +66,7 @@ describe('every variable', () => {
         'S3_SECRET_ACCESS_KEY',
         'S3_SESSION_TOKEN',
         'LEGACY_TOKEN',
+        'MCP_CONFIG',
         'LEGACY_BUCKET',
         'CUTOVER_API_TOKEN',
         'CUTOVER_API_HOST',

@@ -56,7 +56,7 @@ describe('the status', () => {
       maxFileBytes: 100 * 1024 * 1024,
     });
     expect(status.providers.glm).toMatchObject({ configured: false, secret: null });
-    expect(Object.keys(status.providers).toSorted()).toEqual(['anthropic', 'gemini', 'glm', 'kimi', 'openai', 's3', 'supabase']);
+    expect(Object.keys(status.providers).toSorted()).toEqual(['anthropic', 'gemini', 'glm', 'kimi', 'mcp', 'openai', 's3', 'supabase']);
     expect(status.files.allowedExtensions).toEqual(['pdf']);
     expect(status.mcp).toEqual({ maxPromptBytes: 262_144, maxOutputTokens: 9_000 });
   });

@@ -164,7 +164,7 @@ describe('the smart file handler', () => {
         if (error !== undefined) throw error;
         return { provider, providerFileId: 'id' } as FileOperationResult;
       },
-      inlineMaxBytes: 1000,
+      inline: { maxBytes: 1000 },
       preferred: null,
     };
   });

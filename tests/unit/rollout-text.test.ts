@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { historyRows } from '../../src/cli/rollout-output.ts';
 import type { RolloutEvent } from '../../src/ledger/rollout-ledger.ts';
+import { historyRows } from '../../src/manager/rollout-text.ts';
 
 const event = (id: number, decision: string, more: Partial<RolloutEvent> = {}): RolloutEvent => ({
   ...{ id, tool: 'kimi', at: `2026-11-26T00:00:0${id}Z`, decision, decidedBy: 'the judge', reason: `reason ${id}` },

@@ -1,4 +1,5 @@
-import { printable } from '../domain/format.ts';
+import { formatDuration, printable } from '../domain/format.ts';
+import type { ShadowSettings } from '../domain/shadow.ts';
 import type { ShadowReport } from '../ledger/rollout-ledger.ts';
 
 const PAIRS = { neither: 'both did it', both: 'both failed', candidateOnly: 'only the candidate failed', legacyOnly: 'only legacy failed' };
@@ -36,3 +37,11 @@ const exampleOf = ({ operation_id, mismatches, control, candidate, created_at }:
   control,
   candidate,
 });
+
+/** What is compared, for people. */
+export function settingsLine(settings: ShadowSettings): string {
+  if (!settings.enabled) return 'nothing is compared';
+  const until = settings.durationMs === 0 ? '' : `, for ${formatDuration(settings.durationMs)}`;
+  const noise = settings.controlRuns ? ', with a second run of the old path' : '';
+  return `${Number((settings.sampleRate * 100).toPrecision(4))} % of uploads are compared, at most ${settings.maxSamplesPerMinute} a minute${until}${noise}`;
+}

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CutoverClient } from '../client/cutover-client.ts';
 import { ProviderUnavailableError } from '../domain/errors.ts';
 import type { MigrationState } from '../domain/migration.ts';
+import type { CutoverClient } from './cutover-client.ts';
 
 export const POLL_MS = 500;
 /** A worker that is busy or being restarted answers within this. */

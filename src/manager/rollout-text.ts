@@ -1,10 +1,20 @@
-import type { RolloutProgress } from '../../workflows/contract.ts';
 import { formatDuration, printable } from '../domain/format.ts';
 import type { Opinion } from '../domain/judge.ts';
-import { recordedStatus } from '../domain/rollout.ts';
+import { type RolloutState, recordedStatus } from '../domain/rollout.ts';
 import type { RolloutEvent, RolloutRecord } from '../ledger/rollout-ledger.ts';
+import { isOver } from './rollouts.ts';
 
 /** How rollouts are shown to people. */
+
+/** What a running rollout says of itself. */
+export interface RolloutNews {
+  state: RolloutState;
+  /** Evaluations so far. */
+  looks: number;
+  nextEvaluationMs: number | null;
+  /** Why the evidence could not be read at the last look; null: it could. */
+  trouble: string | null;
+}
 
 /** `10 %, step 2 of 3, running`. */
 export function rolloutLine(record: Pick<RolloutRecord, 'share' | 'step' | 'steps' | 'status' | 'stage'>): string {
@@ -12,7 +22,11 @@ export function rolloutLine(record: Pick<RolloutRecord, 'share' | 'step' | 'step
   return `${record.share} %${step}, ${words(record.status)}${record.stage === 'live' ? '' : ` (stage ${words(record.stage)})`}`;
 }
 
-export function progressLines({ state, nextEvaluationMs, trouble, looks }: RolloutProgress, nowMs: number): string[] {
+/** The same, and why it is over where it is. */
+export const statusLine = (record: RolloutRecord): string =>
+  `${rolloutLine(record)}${isOver(record) && record.reason !== null ? `: ${record.reason}` : ''}`;
+
+export function progressLines({ state, nextEvaluationMs, trouble, looks }: RolloutNews, nowMs: number): string[] {
   const pauses = state.pauses.length === 0 ? [] : [`  paused: ${state.pauses.map(printable).join(', ')}`];
   const next = nextEvaluationMs === null ? '' : `; the next in ${formatDuration(Math.max(0, nextEvaluationMs - nowMs))}`;
   return [

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { followMigration } from '../../src/cli/follow.ts';
+import { followMigration } from '../../src/client/follow.ts';
 import { ProviderUnavailableError } from '../../src/domain/errors.ts';
 import { type MigrationState, startMigration } from '../../src/domain/migration.ts';
 

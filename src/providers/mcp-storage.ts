@@ -1,0 +1,233 @@
+import { createHash } from 'node:crypto';
+import type { CallToolResult, Transport } from '@modelcontextprotocol/client';
+import { z } from 'zod';
+import type { McpStorage, Placeholder } from '../config/mcp-storage.ts';
+import type { Capabilities } from '../domain/capabilities.ts';
+import { UploadError } from '../domain/errors.ts';
+import type { Failure } from './classify.ts';
+import { errorFrom, nullIfMissing, type Operation, type Speaker } from './failure.ts';
+import { createMarkedVendor, notDownloadable, type VendorCalls } from './marked-vendor.ts';
+import type { McpConnection } from './mcp-connection.ts';
+import { type Provider, type StoredObject, storedObjectOf, type UploadRequest } from './provider.ts';
+import { type RetryPolicy, withRetries } from './retry.ts';
+import type { VendorOptions } from './vendor.ts';
+import { transferLimits } from './watchdog.ts';
+
+export interface McpStorageOptions extends VendorOptions {
+  storage: McpStorage;
+  /** A new connection to the server. */
+  transport: () => Transport | Promise<Transport>;
+  /** Values that must not be seen in a message. */
+  secrets: readonly string[];
+}
+
+type Values = Partial<Record<Placeholder, string | number | null>>;
+interface Called {
+  data: unknown;
+  content: CallToolResult['content'];
+}
+
+const PASSING = /rate limit|too many requests|try again|temporar|overloaded/i;
+const CHUNK = 256 * 1024;
+
+/** What a file may be: it goes in one message. */
+export const mcpCapabilities = (maxFileBytes: number, { tools }: Pick<McpStorage, 'tools'>): Capabilities => ({
+  ...{ maxFileBytes, minFileBytes: 0, downloads: tools.download !== null, ranges: false, purposes: null },
+  ...{ uses: ['storage'], quota: null, expiresAfterSeconds: null },
+});
+
+/** A storage behind another MCP server, which makes its own ids: its tools are called and understood as the configuration says. */
+export function createMcpStorage(options: McpStorageOptions): Provider {
+  const { storage, timeouts, secrets } = options;
+  const { tools, fields, server } = storage;
+  const where = 'url' in server ? new URL(server.url).host : server.command;
+  let connection: McpConnection | undefined;
+  const speaker: Speaker = {
+    ...{ provider: 'mcp', where, secrets },
+    advice: {
+      unauthorized: 'Check the headers or the env in MCP_CONFIG, and the variable that holds MCP_KEY or its like',
+      server_not_started: 'Check the command in MCP_CONFIG',
+      connection_refused: 'Check the url in MCP_CONFIG and the network',
+      host_not_found: 'Check the url in MCP_CONFIG and the network',
+      unexpected_answer: 'Check the tools and fields in MCP_CONFIG: they must be those of this server',
+      mcp_refused: 'Check the names and arguments of tools in MCP_CONFIG',
+    },
+  };
+  const failure = (operation: Operation, what: Failure, cause?: unknown) => errorFrom(what, operation, speaker, cause);
+  const unexpected = (operation: Operation, detail: string) =>
+    failure(operation, { kind: 'refused', code: 'unexpected_answer', retryable: false, detail });
+
+  async function call(
+    operation: Operation,
+    tool: { name: string; arguments: Record<string, string | number | boolean> },
+    values: Values,
+    limit: { signal: AbortSignal; timeoutMs: number },
+  ): Promise<Called> {
+    // Late, so that whoever has no such storage does not wait for the protocol.
+    const { createMcpConnection, failureOfCall } = await import('./mcp-connection.ts');
+    connection ??= createMcpConnection(options.transport);
+    let result: CallToolResult;
+    try {
+      result = await connection.call(tool.name, argumentsOf(tool.arguments, values), limit);
+    } catch (error) {
+      limit.signal.throwIfAborted();
+      throw failure(operation, failureOfCall(error), error);
+    }
+    if (result.isError !== true) return { data: dataOf(result), content: result.content };
+    throw failure(operation, refusalOf(textOf(result.content), storage.notFound));
+  }
+  /** Nothing is heard while bytes move: half of the time of a transfer, so that a server that never answers is asked once more. */
+  const attemptMs = (sizeBytes: number): number => transferLimits(timeouts, sizeBytes).totalMs / 2;
+  const retry: RetryPolicy = { maxRetries: options.maxRetryAttempts, budgetMs: timeouts.callMs };
+  const small = (signal: AbortSignal) => ({ signal, timeoutMs: timeouts.callMs });
+
+  function objectOf(operation: Operation, data: unknown): StoredObject {
+    const parsed = Wire.safeParse(
+      Object.fromEntries(Object.entries(fields).map(([name, at]) => [name, at === '' ? null : valueAt(data, at)])),
+    );
+    if (!parsed.success) throw unexpected(operation, `no file with an id (${fields.id}) and a size (${fields.sizeBytes}) is in its answer`);
+    return storedObjectOf(parsed.data);
+  }
+
+  const calls: VendorCalls = {
+    async create({ request, filename }) {
+      const { body, mimeType, sha256, signal } = request;
+      const base64 = (await wholeOf(request)).toString('base64');
+      const values = { name: filename, base64, mimeType, sizeBytes: body.sizeBytes, sha256 };
+      const limit = { signal, timeoutMs: attemptMs(body.sizeBytes) };
+      return objectOf('upload', part((await call('upload', tools.upload, values, limit)).data, tools.upload.object));
+    },
+    async info(id, signal) {
+      const found = await nullIfMissing(call('info', tools.info, { id }, small(signal)));
+      const data = found === null ? null : part(found.data, tools.info.object);
+      return data === null || data === undefined ? null : objectOf('info', data);
+    },
+    remove: async (id, signal) => await call('delete', tools.delete, { id }, small(signal)),
+    async page(after, signal) {
+      const { data } = await call('list', tools.list, { cursor: after }, small(signal));
+      const objects = valueAt(data, tools.list.objects);
+      if (!Array.isArray(objects)) throw unexpected('list', `no list (${tools.list.objects}) is in its answer`);
+      const next = valueAt(data, tools.list.next);
+      return { objects: objects.map((one) => objectOf('list', one)), next: typeof next === 'string' && next !== '' ? next : null };
+    },
+    async download(id, { signal }) {
+      const tool = tools.download;
+      if (tool === null) throw notDownloadable('mcp', 'no tool for it is set up in MCP_CONFIG');
+      // How long it may take follows from its size.
+      const stored = await calls.info(id, signal);
+      const limit = { signal, timeoutMs: attemptMs(stored?.sizeBytes ?? 0) };
+      const answer = await call('download', tool, { id }, limit);
+      const base64 = tool.content === 'resource' ? blobOf(answer.content) : valueAt(answer.data, tool.content.base64);
+      if (typeof base64 !== 'string') throw unexpected('download', 'no bytes are in its answer');
+      const bytes = Buffer.from(base64, 'base64');
+      return { sizeBytes: bytes.length, mimeType: null, chunks: chunksOf(bytes, signal) };
+    },
+  };
+  return createMarkedVendor({
+    ...options,
+    name: 'mcp',
+    account: storage.account ?? `${where}/${createHash('sha256').update(JSON.stringify(tools)).digest('hex').slice(0, 8)}`,
+    capabilities: mcpCapabilities(options.maxFileBytes, storage),
+    http: { failure },
+    // Paths and addresses, too, where no part of them leads upwards.
+    isId: /^(?!.*(?:^|\/)\.\.?(?:\/|$))[^\0]{1,2000}$/s,
+    calls: { ...calls, download: (id, asked) => withRetries(retry, asked.signal, () => calls.download(id, asked)) },
+  });
+}
+
+const Wire = z.object({
+  id: z.union([z.string().min(1), z.number()]).transform(String),
+  sizeBytes: z.coerce.number().int().nonnegative(),
+  name: z
+    .string()
+    .nullish()
+    .transform((value) => value ?? null),
+  mimeType: z
+    .string()
+    .nullish()
+    .transform((value) => value ?? null),
+  createdAt: z
+    .string()
+    .nullish()
+    .transform((value) => value ?? null),
+  sha256: z
+    .string()
+    .nullish()
+    .transform((value) => value?.toLowerCase() ?? null),
+});
+
+/** A placeholder for what there is not leaves its argument out. */
+function argumentsOf(given: Record<string, string | number | boolean>, values: Values): Record<string, unknown> {
+  const filled = Object.entries(given).map(([name, value]) => {
+    const [, placeholder] = /^\{(\w+)\}$/.exec(String(value)) ?? [];
+    return [name, placeholder === undefined ? value : values[placeholder as Placeholder]];
+  });
+  return Object.fromEntries(filled.filter(([, value]) => value !== null && value !== undefined));
+}
+
+/** Its structured content; else the JSON of its text; else nothing. */
+function dataOf({ structuredContent, content }: CallToolResult): unknown {
+  if (structuredContent !== undefined) return structuredContent;
+  try {
+    return JSON.parse(textOf(content));
+  } catch {
+    return null;
+  }
+}
+
+const textOf = (content: CallToolResult['content']): string =>
+  content
+    .map((block) => (block.type === 'text' ? block.text : ''))
+    .join('\n')
+    .trim();
+
+function blobOf(content: CallToolResult['content']): string | null {
+  for (const block of content) {
+    if (block.type !== 'resource') continue;
+    if ('blob' in block.resource) return block.resource.blob;
+    return Buffer.from(block.resource.text).toString('base64');
+  }
+  return null;
+}
+
+const part = (data: unknown, at: string | null): unknown => (at === null ? data : valueAt(data, at));
+
+function valueAt(data: unknown, at: string): unknown {
+  return at
+    .split('.')
+    .reduce<unknown>(
+      (value, name) => (typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined),
+      data,
+    );
+}
+
+function refusalOf(said: string, notFound: string): Failure {
+  const detail = said.replace(/\s+/g, ' ').slice(0, 500);
+  if (said.toLowerCase().includes(notFound.toLowerCase())) return { kind: 'missing', code: 'not_found', retryable: false, detail };
+  if (PASSING.test(said)) return { kind: 'unavailable', code: 'rate_limited', retryable: true, detail };
+  return { kind: 'refused', code: 'tool_failed', retryable: false, detail };
+}
+
+/** All of a file, which is small, and what was hashed before. */
+async function wholeOf({ body, sha256, signal }: UploadRequest): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of body.open(0, signal)) {
+    signal.throwIfAborted();
+    sizeBytes += chunk.length;
+    if (sizeBytes > body.sizeBytes) break;
+    // Its memory is used again.
+    chunks.push(Buffer.from(chunk));
+  }
+  signal.throwIfAborted();
+  const whole = Buffer.concat(chunks);
+  if (sizeBytes === body.sizeBytes && createHash('sha256').update(whole).digest('hex') === sha256) return whole;
+  throw new UploadError('The file changed since it was hashed', { code: 'file_changed', provider: 'mcp' });
+}
+
+async function* chunksOf(bytes: Buffer, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  for (let first = 0; first < bytes.length; first += CHUNK) {
+    signal.throwIfAborted();
+    yield bytes.subarray(first, first + CHUNK);
+  }
+}
