@@ -49,7 +49,7 @@ const calling = (...needed: readonly Placeholder[]) => ({
 const place = (otherwise: string) => z.string().default(otherwise);
 const object = { object: z.string().nullable().default(null) };
 
-const McpStorage = z.strictObject({
+const Storage = z.strictObject({
   server: Server,
   /** What tells this account from others in the ledger; else the server's address and how it is started. */
   account: z.string().min(1).max(200).optional(),
@@ -77,9 +77,12 @@ const McpStorage = z.strictObject({
       .default(null),
   }),
 });
-export type McpStorage = z.infer<typeof McpStorage>;
+export interface McpStorage extends z.infer<typeof Storage> {
+  /** The variables that the file refers to, and what they hold: secrets. */
+  variables: Readonly<Record<string, string>>;
+}
 
-const McpConfigFile = z.strictObject({ storage: McpStorage });
+const McpConfigFile = z.strictObject({ storage: Storage });
 
 export type StorageFound = { storage: McpStorage | null } | { fault: string };
 
@@ -106,14 +109,15 @@ export function readMcpStorage(path: string, required: boolean, lookup: (name: s
   }
   const parsed = McpConfigFile.safeParse(json);
   if (!parsed.success) return { fault: parsed.error.issues.map(({ path: at, message }) => `${at.join('.')}: ${message}`).join('; ') };
-  const missing = referencedVariables(path).filter((name) => (lookup(name) ?? '') === '');
-  if (missing.length > 0) return { fault: `refers to ${[...new Set(missing)].join(', ')}, which is not set` };
-  return { storage: resolved(parsed.data.storage, lookup) };
+  const variables = Object.fromEntries(referencedVariables(path).map((name) => [name, lookup(name) ?? '']));
+  const missing = Object.keys(variables).filter((name) => variables[name] === '');
+  if (missing.length > 0) return { fault: `refers to ${missing.join(', ')}, which is not set` };
+  return { storage: { ...resolved(parsed.data.storage, variables), variables } };
 }
 
-function resolved<T>(value: T, lookup: (name: string) => string | undefined): T {
-  if (typeof value === 'string') return value.replace(REFERENCE, (_, name: string) => lookup(name) ?? '') as T;
-  if (Array.isArray(value)) return value.map((each) => resolved(each, lookup)) as T;
+function resolved<T>(value: T, variables: Readonly<Record<string, string>>): T {
+  if (typeof value === 'string') return value.replace(REFERENCE, (_, name: string) => variables[name] ?? '') as T;
+  if (Array.isArray(value)) return value.map((each) => resolved(each, variables)) as T;
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, resolved(inner, lookup)])) as T;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, resolved(inner, variables)])) as T;
 }

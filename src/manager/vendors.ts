@@ -52,7 +52,7 @@ const VENDORS: readonly Vendor[] = [
       const { server } = storage;
       const maxFileBytes = Math.max(1, Math.round(storage.maxFileMb * 1024 * 1024));
       return createMcpStorage({
-        ...{ ...common, storage, maxFileBytes, secrets: Object.values('url' in server ? server.headers : server.env) },
+        ...{ ...common, storage, maxFileBytes },
         transport: async () => (await import('../providers/mcp-transport.ts')).transportTo(server, maxFileBytes),
       });
     },

@@ -3,12 +3,12 @@ import { ValidationError } from '../domain/errors.ts';
 import { bytesOfTokens } from './page.ts';
 import { type Call, KINDS, type Tool, type ToolContext } from './tool.ts';
 import { describeToolError, isUnknown, isUnreachable } from './tool-errors.ts';
+import type { ToolWords } from './tool-words.ts';
 
 export interface Telling {
   /** Hides secrets. */
   redact: (text: string) => string;
-  /** In the words of those who have tools. */
-  words: (text: string) => string;
+  words: ToolWords;
   log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }
 
@@ -16,14 +16,18 @@ export interface Telling {
 export function registerTool(server: McpServer, tool: Tool, context: ToolContext, telling: Telling): void {
   const { name, title, description, input, output, kind, openWorld = false } = tool;
   const { redact, words, log } = telling;
-  const said = (text: string): string => redact(words(text));
+  const said = (text: string): string => redact(words.commands(text));
   const annotations = { title, ...KINDS[kind], openWorldHint: openWorld };
   server.registerTool(name, { title, description, inputSchema: input, outputSchema: output, annotations }, async (given, mcp) => {
     const startedMs = performance.now();
     const done = (fields: object) => ({ tool: name, durationMs: Math.round(performance.now() - startedMs), ...fields });
     const call = callOf(mcp, said);
     try {
-      const { data, text } = await tool.run(given, call, context).catch((error: unknown) => {
+      const {
+        data,
+        text,
+        verbatim = [],
+      } = await tool.run(given, call, context).catch((error: unknown) => {
         if (isUnreachable(error) && context.world.reconsider() && isUnknown(error)) return tool.run(given, call, context);
         throw error;
       });
@@ -32,22 +36,20 @@ export function registerTool(server: McpServer, tool: Tool, context: ToolContext
       // A page was cut where it is made, and has one item at least, however large that is.
       if (!('next' in output.shape)) refuseTooLong(name, structuredContent, context.world.config().mcp.maxOutputTokens);
       log.info(done({}), 'tool done');
-      return { structuredContent, content: contentOf(text, said) };
+      return { structuredContent, content: [block(said(typeof text === 'string' ? text : text.join('\n'))), ...verbatim.map(block)] };
     } catch (error) {
       if (call.signal.aborted) {
         log.info(done({ goesOn: call.comeBack }), 'tool cancelled');
         throw error;
       }
-      const message = said(describeToolError(error));
+      const message = redact(words.advice(describeToolError(error)));
       log.warn(done({ error: message }), 'tool failed');
       return { isError: true, content: [{ type: 'text', text: message }] };
     }
   });
 }
 
-const contentOf = (text: string | readonly string[], said: (text: string) => string): CallToolResult['content'] => [
-  { type: 'text', text: said(typeof text === 'string' ? text : text.join('\n')) },
-];
+const block = (text: string): CallToolResult['content'][number] => ({ type: 'text', text });
 
 /** Its progress grows with each word, as the protocol wants it: it is the number of them. */
 function callOf({ mcpReq: { signal, _meta, notify } }: ServerContext, said: (text: string) => string): Call & { comeBack: string | null } {

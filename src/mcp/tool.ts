@@ -25,6 +25,8 @@ export interface Answer<O extends z.ZodObject> {
   data: z.input<O>;
   /** The same for people. */
   text: string | readonly string[];
+  /** Texts that are not ours, each as it is in a block of its own behind that. */
+  verbatim?: readonly string[];
 }
 
 /** What clients are told of what a tool does, as the protocol words it. */
@@ -58,7 +60,11 @@ export interface ToolDefinition<I extends z.ZodObject, O extends z.ZodObject> {
 
 /** Any tool, its input not known to the compiler. */
 export interface Tool extends Omit<ToolDefinition<z.ZodObject, z.ZodObject>, 'run'> {
-  run(input: unknown, call: Call, context: ToolContext): Promise<{ data: unknown; text: string | readonly string[] }>;
+  run(
+    input: unknown,
+    call: Call,
+    context: ToolContext,
+  ): Promise<{ data: unknown; text: string | readonly string[]; verbatim?: readonly string[] }>;
 }
 
 /** Binds what a tool takes and answers to its schemas. */

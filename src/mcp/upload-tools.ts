@@ -161,12 +161,16 @@ export const UPLOAD_TOOLS: readonly Tool[] = [
           handled.push({ path, action: 'failed', text: null, encoding: null, result: null, reason: messageOf(error) });
         }
       }
+      const inline = handled.filter(({ text }) => text !== null);
+      const done = ({ action, result }: (typeof handled)[number]): string =>
+        action === 'upload' ? `uploaded to ${result?.provider} as ${printable(result?.providerFileId ?? '')}` : 'failed';
       return {
         data: { files: handled },
-        text: handled.flatMap(({ path, action, text, result, reason }) => [
-          `${printable(path)}: ${action === 'upload' ? `uploaded to ${result?.provider} as ${printable(result?.providerFileId ?? '')}` : action} (${printable(reason)})`,
-          ...(text === null ? [] : [text]),
-        ]),
+        text: handled.map((file) => {
+          const at = inline.indexOf(file);
+          return `${printable(file.path)}: ${at < 0 ? done(file) : `its text is block ${at + 2} of this answer`} (${printable(file.reason)})`;
+        }),
+        verbatim: inline.map(({ text }) => text ?? ''),
       };
     },
   }),

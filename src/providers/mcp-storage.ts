@@ -17,8 +17,6 @@ export interface McpStorageOptions extends VendorOptions {
   storage: McpStorage;
   /** A new connection to the server. */
   transport: () => Transport | Promise<Transport>;
-  /** Values that must not be seen in a message. */
-  secrets: readonly string[];
 }
 
 type Values = Partial<Record<Placeholder, string | number | null>>;
@@ -38,14 +36,14 @@ export const mcpCapabilities = (maxFileBytes: number, { tools }: Pick<McpStorage
 
 /** A storage behind another MCP server, which makes its own ids: its tools are called and understood as the configuration says. */
 export function createMcpStorage(options: McpStorageOptions): Provider {
-  const { storage, timeouts, secrets } = options;
-  const { tools, fields, server } = storage;
+  const { storage, timeouts } = options;
+  const { tools, fields, server, variables } = storage;
   const where = 'url' in server ? new URL(server.url).host : server.command;
   let connection: McpConnection | undefined;
   const speaker: Speaker = {
-    ...{ provider: 'mcp', where, secrets },
+    ...{ provider: 'mcp', where, secrets: Object.values(variables) },
     advice: {
-      unauthorized: 'Check the headers or the env in MCP_CONFIG, and the variable that holds MCP_KEY or its like',
+      unauthorized: `Check ${[...Object.keys(variables), 'the headers or the env in MCP_CONFIG'].join(', ')}`,
       server_not_started: 'Check the command in MCP_CONFIG',
       connection_refused: 'Check the url in MCP_CONFIG and the network',
       host_not_found: 'Check the url in MCP_CONFIG and the network',
@@ -82,11 +80,16 @@ export function createMcpStorage(options: McpStorageOptions): Provider {
   const small = (signal: AbortSignal) => ({ signal, timeoutMs: timeouts.callMs });
 
   function objectOf(operation: Operation, data: unknown): StoredObject {
-    const parsed = Wire.safeParse(
-      Object.fromEntries(Object.entries(fields).map(([name, at]) => [name, at === '' ? null : valueAt(data, at)])),
-    );
-    if (!parsed.success) throw unexpected(operation, `no file with an id (${fields.id}) and a size (${fields.sizeBytes}) is in its answer`);
-    return storedObjectOf(parsed.data);
+    const object = wireOf(data);
+    if (object === null) throw noFile(operation);
+    return object;
+  }
+  const noFile = (operation: Operation) =>
+    unexpected(operation, `no file with an id (${fields.id}) and a size (${fields.sizeBytes}) is in its answer`);
+  function wireOf(data: unknown): StoredObject | null {
+    const found = Object.entries(fields).map(([name, at]) => [name, at === '' ? null : valueAt(data, at)]);
+    const parsed = Wire.safeParse(Object.fromEntries(found));
+    return parsed.success ? storedObjectOf(parsed.data) : null;
   }
 
   const calls: VendorCalls = {
@@ -108,7 +111,10 @@ export function createMcpStorage(options: McpStorageOptions): Provider {
       const objects = valueAt(data, tools.list.objects);
       if (!Array.isArray(objects)) throw unexpected('list', `no list (${tools.list.objects}) is in its answer`);
       const next = valueAt(data, tools.list.next);
-      return { objects: objects.map((one) => objectOf('list', one)), next: typeof next === 'string' && next !== '' ? next : null };
+      const files = objects.flatMap((one) => wireOf(one) ?? []);
+      // A folder among files is none; where nothing is a file, the fields are not this server's.
+      if (files.length === 0 && objects.length > 0) throw noFile('list');
+      return { objects: files, next: typeof next === 'string' && next !== '' ? next : null };
     },
     async download(id, { signal }) {
       const tool = tools.download;
@@ -126,7 +132,7 @@ export function createMcpStorage(options: McpStorageOptions): Provider {
   return createMarkedVendor({
     ...options,
     name: 'mcp',
-    account: storage.account ?? `${where}/${createHash('sha256').update(JSON.stringify(tools)).digest('hex').slice(0, 8)}`,
+    account: storage.account ?? `${where}/${createHash('sha256').update(addressOf(server)).digest('hex').slice(0, 8)}`,
     capabilities: mcpCapabilities(options.maxFileBytes, storage),
     http: { failure },
     // Paths and addresses, too, where no part of them leads upwards.
@@ -135,9 +141,12 @@ export function createMcpStorage(options: McpStorageOptions): Provider {
   });
 }
 
+const addressOf = (server: McpStorage['server']): string => ('url' in server ? server.url : [server.command, ...server.args].join('\0'));
+
 const Wire = z.object({
   id: z.union([z.string().min(1), z.number()]).transform(String),
-  sizeBytes: z.coerce.number().int().nonnegative(),
+  // Some write numbers as text. Nothing is no size of 0.
+  sizeBytes: z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)]).pipe(z.int().nonnegative()),
   name: z
     .string()
     .nullish()

@@ -1,8 +1,9 @@
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import type { McpStorage } from '../../src/config/mcp-storage.ts';
 import { createMcpStorage, type McpStorageOptions } from '../../src/providers/mcp-storage.ts';
 import { transportTo } from '../../src/providers/mcp-transport.ts';
-import { freshSeed, MIB, uploadOf } from '../support/bodies.ts';
+import { drain, freshSeed, MIB, uploadOf } from '../support/bodies.ts';
 import type { RequestLine } from '../support/fault-proxy.ts';
 import { freePort } from '../support/free-port.ts';
 import { createStorageServer, STORAGE, type StorageServer } from '../support/mcp-storage-server.ts';
@@ -11,11 +12,10 @@ import { type Connection, describeProvider } from './provider-suite.ts';
 
 const signal = new AbortController().signal;
 const TOKEN = 'token-of-the-storage-1';
-const storage: McpStorage = { ...STORAGE, server: { command: 'storage-server', args: [], env: {} } };
+const storage: McpStorage = { ...STORAGE, server: { command: 'storage-server', args: [], env: {} }, variables: { STORAGE_KEY: TOKEN } };
 const connect = (server: Pick<StorageServer, 'transport'>, more: Partial<McpStorageOptions> = {}) =>
   createMcpStorage({
     storage,
-    secrets: [],
     maxFileBytes: 30 * MIB,
     maxRetryAttempts: 3,
     timeouts: LONG,
@@ -33,10 +33,7 @@ describeProvider('A storage by way of another MCP server, over streamable HTTP',
     connect({ key, url = origin, ...connection }: Connection = {}) {
       const token = key === 'wrong' ? 'wrong-token-2' : TOKEN;
       const at = { url: `${url}/mcp`, headers: { authorization: `Bearer ${token}` } };
-      return connect(
-        { transport: () => transportTo(at, 30 * MIB) },
-        { storage: { ...storage, server: at }, secrets: [token], ...connection },
-      );
+      return connect({ transport: () => transportTo(at, 30 * MIB) }, { storage: { ...storage, server: at }, ...connection });
     },
     ...{ isUpload: tool('put_file'), isDownload: tool('get_file'), isInfo: tool('stat_file') },
     ...{ largest: 30 * MIB, bytesUnseen: true },
@@ -90,6 +87,17 @@ describe('A storage by way of another MCP server makes one whole object', () => 
     const unknown = { ...storage, tools: { ...storage.tools, upload: { ...storage.tools.upload, name: 'putt' } } };
     await expect(connect(server, { storage: unknown }).upload(uploadOf(10, freshSeed()))).rejects.toMatchObject({ code: 'mcp_refused' });
   });
+});
+
+test('A storage that is a program of its own takes a file larger than a line of the protocol usually is, and gives it back', async () => {
+  const program = fileURLToPath(new URL('../support/mcp-storage-program.ts', import.meta.url));
+  const server = { command: process.execPath, args: [program], env: {} };
+  const provider = connect({ transport: () => transportTo(server, 30 * MIB) }, { storage: { ...storage, server } });
+  const request = uploadOf(12 * MIB, freshSeed());
+  const { id } = await provider.upload(request);
+  expect((await drain((await provider.download(id, { signal })).chunks)).sha256).toBe(request.sha256);
+  expect(await provider.delete(id, signal)).toBe(true);
+  expect(await provider.info(id, signal)).toBeNull();
 });
 
 test('A server where nobody listens is unreachable', async () => {

@@ -180,8 +180,9 @@ describe('the tools for files', { timeout: 60_000 }, () => {
   it('give small texts inline up to what a prompt may take, and upload the rest to the provider that suits it', async () => {
     running.put('first.txt', 'a'.repeat(100));
     running.put('second.txt', 'b'.repeat(100));
-    running.put('third.txt', 'c'.repeat(40));
-    const { data } = await call('handle_files', { paths: ['first.txt', 'second.txt', 'third.txt', 'missing.txt', '/etc/hostname'] });
+    const third = 'see npx cutover list --force'.padEnd(40, 'c');
+    running.put('third.txt', third);
+    const { data, text } = await call('handle_files', { paths: ['first.txt', 'second.txt', 'third.txt', 'missing.txt', '/etc/hostname'] });
     expect(data.files).toMatchObject([
       { action: 'inline', text: 'a'.repeat(100) },
       {
@@ -190,10 +191,12 @@ describe('the tools for files', { timeout: 60_000 }, () => {
         result: { provider: 'kimi' },
         reason: expect.stringContaining('the 50 bytes that are left for this prompt (MCP_MAX_PROMPT_BYTES)'),
       },
-      { action: 'inline', text: 'c'.repeat(40) },
+      { action: 'inline', text: third },
       { action: 'failed', reason: expect.stringContaining('missing.txt') },
       { action: 'failed', reason: expect.stringContaining('outside of the folders') },
     ]);
+    expect(text).toContain('third.txt: its text is block 3 of this answer');
+    expect(text.split('\n').slice(-2)).toEqual(['a'.repeat(100), third]);
     expect((await call('upload_file', { path: 'third.txt', to: 'auto', purpose: 'extract' })).data).toMatchObject({
       ...{ status: 'done', result: { provider: 'kimi' }, reason: expect.stringMatching(/^kimi: it takes/) },
     });

@@ -18,7 +18,7 @@ interface Held {
 }
 
 /** How its tools are set up in `config/mcp_config.json`. */
-export const STORAGE: Omit<McpStorage, 'server'> = {
+export const STORAGE: Omit<McpStorage, 'server' | 'variables'> = {
   maxFileMb: 64,
   notFound: 'no such file',
   fields: { id: 'file_id', sizeBytes: 'bytes', name: 'title', mimeType: 'media_type', createdAt: 'created', sha256: 'digest' },
@@ -39,6 +39,8 @@ export interface StorageServer {
   readonly files: Map<string, Held>;
   /** The next call of this tool goes wrong so. `lose`: the work is done, and the connection ends before the answer. */
   failNext(tool: string, how: { error: string } | 'lose' | 'hang'): void;
+  /** Its tools, for one connection. @param drop ends that */
+  serve(drop: () => void): McpServer;
   /** A new connection to it, in this process. */
   transport(): Transport;
   /** The same files over streamable HTTP, for those with the token. */
@@ -116,6 +118,7 @@ export function createStorageServer(): StorageServer {
 
   return {
     files,
+    serve,
     failNext: (name, how) => faults.set(name, [...(faults.get(name) ?? []), how]),
     transport() {
       const [ours, theirs] = InMemoryTransport.createLinkedPair();

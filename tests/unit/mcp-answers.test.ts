@@ -56,7 +56,11 @@ describe('advice for people at a terminal', () => {
     ['To move all of it: npx cutover migrate /a/b', 'To move all of it: the tool start_migration (/a/b)'],
     ['can allow more with --root', 'can allow more with --root'],
     ['a name--with-dashes and -only', 'a name--with-dashes and -only'],
-  ])('%s', (said, expected) => expect(words(said)).toBe(expected));
+  ])('%s', (said, expected) => expect(words.advice(said)).toBe(expected));
+
+  it('leaves options alone where it is no error: a file may be called so', () => {
+    expect(words.commands('a --force.txt, see npx cutover list')).toBe('a --force.txt, see the tool list_files');
+  });
 });
 
 describe('an error', () => {
