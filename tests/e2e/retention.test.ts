@@ -115,7 +115,7 @@ describe('cutover retention', { timeout: 120_000 }, () => {
 
   it('is stopped when asked to, and says so', async () => {
     // More than a sweep is done with while three commands start.
-    await fill('stopped', 0, 8000);
+    await fill('stopped', 0, 4000);
     const running = startCommand(['retention', 'run'], { cwd: scratch.path, env: cleanEnv(scratch.path) });
     await expect
       .poll(async () => (await cutover('retention', 'status')).stdout, { timeout: 60_000, interval: 100 })
