@@ -138,7 +138,7 @@ describe('copies whose provider drops them by itself', { timeout: 60_000 }, () =
     const id = await idOf('cutover/ends-3');
     await sql`update provider_file_uploads set expires_at = now() - interval '1 hour' where file_id = ${id}`;
     const told = [
-      /warning: (the last sweep: )?1 copy that somebody keeps or has just read, the first within (60|59) min.*, will be dropped by gemini/,
+      /warning: (the last sweep: )?1 copy that somebody keeps or has just read, the first within (1 h|60 min|59 min).*, will be dropped by gemini/,
       /warning: (the last sweep: )?1 copy that somebody keeps or has just read was dropped by gemini: .*npx cutover ensure/,
     ];
     const dry = await cutover('retention', 'run', '--dry-run');
