@@ -46,9 +46,21 @@ export async function keepSweepSchedule(
   config: Pick<Config, 'temporal' | 'retention'>,
 ): Promise<'created' | 'unchanged' | 'corrected'> {
   const wanted = wantedSchedule(config);
+  const older = await olderSchedule(client, config);
+  const done = await keep(client, wanted, older);
+  // Last: whoever is killed before has two of them, and the next worker goes on here.
+  if (older !== null) await deleteSchedule(client, RETENTION_SWEEP);
+  return done;
+}
+
+async function keep(
+  client: Client,
+  wanted: Wanted,
+  older: Pick<ScheduleDescription, 'state'> | null,
+): Promise<'created' | 'unchanged' | 'corrected'> {
   for (let round = 1; ; round += 1) {
     try {
-      await client.schedule.create(wanted);
+      await client.schedule.create(older === null ? wanted : { ...wanted, state: pauseOf(older) });
       return 'created';
     } catch (error) {
       if (!(error instanceof ScheduleAlreadyRunning)) throw error;
@@ -57,11 +69,36 @@ export async function keepSweepSchedule(
       const handle = client.schedule.getHandle(wanted.scheduleId);
       // Not written where nothing differs: a pause that comes at the same moment would be lost.
       if (isAsWanted(await handle.describe(), wanted)) return 'unchanged';
-      await handle.update(({ state: { paused, note } }) => ({ ...wanted, state: { paused, ...(note === undefined ? {} : { note }) } }));
+      await handle.update((before) => ({ ...wanted, state: pauseOf(before) }));
       return 'corrected';
     } catch (error) {
       if (!(error instanceof ScheduleNotFoundError) || round >= ROUNDS) throw error;
     }
+  }
+}
+
+const pauseOf = ({ state: { paused, note } }: Pick<ScheduleDescription, 'state'>) => ({ paused, ...(note === undefined ? {} : { note }) });
+
+/**
+ * What a worker of an older version has made, whose schedule had this name for every task queue: left alone, it would go on sweeping by
+ * rules that nobody sets any more, and an operator's pause would be lost with it. Null where there is none, or another application's.
+ */
+async function olderSchedule(client: Client, { temporal }: Pick<Config, 'temporal'>): Promise<ScheduleDescription | null> {
+  try {
+    const found = await client.schedule.getHandle(RETENTION_SWEEP).describe();
+    return found.action.taskQueue === temporal.taskQueue && found.action.workflowType === RETENTION_SWEEP ? found : null;
+  } catch (error) {
+    if (error instanceof ScheduleNotFoundError) return null;
+    throw error;
+  }
+}
+
+async function deleteSchedule(client: Client, id: string): Promise<void> {
+  try {
+    await client.schedule.getHandle(id).delete();
+  } catch (error) {
+    // Another worker was faster.
+    if (!(error instanceof ScheduleNotFoundError)) throw error;
   }
 }
 

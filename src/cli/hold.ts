@@ -1,9 +1,9 @@
-import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { countOf, printable } from '../domain/format.ts';
 import { holdFile } from '../manager/hold.ts';
 import { managerOf } from '../manager/manager-of.ts';
 import type { CommandContext } from './context.ts';
+import { userName } from './user-name.ts';
 
 interface HoldOptions {
   release?: boolean;
@@ -26,7 +26,7 @@ export async function runHold(context: CommandContext, given: string, { release 
   const { output } = context;
   const file = await (await managerOf(context)).find(given);
   const { retention } = await context.services().stores();
-  const held = await holdFile(file, { hold: !release, reason: reason ?? null, by: userInfo().username }, retention);
+  const held = await holdFile(file, { hold: !release, reason: reason ?? null, by: userName() }, retention);
   if (json === true) return await output.json(held);
   const { copies, purging } = held;
   const name = `${printable(file.originalName ?? file.id)} (${file.id})`;

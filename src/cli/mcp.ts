@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig, secretValues } from '../config/index.ts';
@@ -6,6 +5,7 @@ import { createLogger } from '../observability/logger.ts';
 import type { CommandContext } from './context.ts';
 import { collect } from './options.ts';
 import { openServices } from './services.ts';
+import { userName } from './user-name.ts';
 import { version } from './version.ts';
 
 const HELP = `
@@ -33,7 +33,7 @@ async function runMcp({ config, source, output, input, signal, now }: CommandCon
       const now = loadConfig(source);
       return { config: now, services: openServices(() => now) };
     },
-    ...{ roots, cwd: source.cwd, kept: [stateDir, join(source.cwd, '.env')], secrets, by: `${userInfo().username} via MCP` },
+    ...{ roots, cwd: source.cwd, kept: [stateDir, join(source.cwd, '.env')], secrets, by: `${userName()} via MCP` },
     ...{ version: version(), log, input, output: output.stdout, now, signal },
   });
 }

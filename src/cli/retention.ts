@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { CutoverClient } from '../client/cutover-client.ts';
@@ -10,6 +9,7 @@ import type { CommandContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { wholeNumber } from './options.ts';
 import { ITEM_HEADER, itemRow, printTotals, RUN_HEADER, runRow } from './retention-output.ts';
+import { userName } from './user-name.ts';
 
 interface RunOptions {
   dryRun?: boolean;
@@ -54,7 +54,7 @@ export function registerRetention(program: Command, context: CommandContext, exi
       .description(description)
       .option('--reason <text>', 'why, for those who look at it later')
       .option('--json', 'print one JSON document');
-  const by = userInfo().username;
+  const by = userName();
   steer('pause', 'start no more sweeps by itself until it is resumed, also after restarts; one that runs goes on').action(
     async ({ reason, json }: SteerOptions) => {
       await (await context.services().client()).pauseSweeps(steered('paused', by, reason));

@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import { type Command, Option } from 'commander';
 import { ValidationError } from '../domain/errors.ts';
 import { formatDuration } from '../domain/format.ts';
@@ -8,6 +7,7 @@ import { moveStage, readStage, type StageReport, stageDependencies, stageRules }
 import type { CommandContext } from './context.ts';
 import { UsageError } from './errors.ts';
 import { duration, rate } from './rollout-options.ts';
+import { userName } from './user-name.ts';
 
 interface StageOptions {
   quietFor: number;
@@ -46,7 +46,7 @@ export function registerStage(rollout: Command, context: CommandContext): void {
         return await show(context, await readStage(tool, rules, deps), options);
       }
       if (options.force === true && options.reason === undefined) throw new UsageError('--force needs --reason: the audit asks for it');
-      const request = { tool, to, rules, force: options.force ?? false, by: userInfo().username, reason: options.reason ?? null };
+      const request = { tool, to, rules, force: options.force ?? false, by: userName(), reason: options.reason ?? null };
       const record = await moveStage(request, deps);
       if (options.json === true) return await output.json(record);
       await output.data(`${tool}: ${words(record.stage)}`);

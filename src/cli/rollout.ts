@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { rolloutWorkflowId } from '../../workflows/contract.ts';
@@ -14,6 +13,7 @@ import { registerFiles } from './rollout-files.ts';
 import { collectShares, duration, type RuleOptions, ruleOptions, rulesOf, shares } from './rollout-options.ts';
 import { registerRehome, runRehome } from './rollout-rehome.ts';
 import { registerStage } from './rollout-stage.ts';
+import { userName } from './user-name.ts';
 
 interface StartOptions extends RuleOptions {
   steps?: readonly number[];
@@ -71,7 +71,7 @@ export function registerRollout(program: Command, context: CommandContext, exit:
         ...(options.gate === undefined ? {} : { gates: options.gate }),
         rules: rulesOf(options),
         tests: { wald: options.wald, liveControl: options.liveControl, pairs: options.pairs ?? true },
-        by: userInfo().username,
+        by: userName(),
         reason: options.reason ?? null,
         fromFailedStep: options.fromFailedStep ?? false,
       },
@@ -128,7 +128,7 @@ export function registerRollout(program: Command, context: CommandContext, exit:
       .option(...why)
       .action(async (tool: string, { reason, json }: SignalOptions) => {
         const client = await context.services().client();
-        const request = { by: userInfo().username, ...(reason === undefined ? {} : { reason }) };
+        const request = { by: userName(), ...(reason === undefined ? {} : { reason }) };
         if (name === 'pause') await client.pauseRollout(tool, request);
         else if (name === 'resume') await client.resumeRollout(tool, request);
         else await client.promoteRollout(tool, request);
@@ -143,7 +143,7 @@ export function registerRollout(program: Command, context: CommandContext, exit:
     .option('--rehome', 'then copy the files that only unified holds into legacy storage')
     .action(async (tool: string, { reason, json, rehome }: SignalOptions & { rehome?: boolean }) => {
       const then = async () => (rehome === true ? exit(await runRehome(context, tool, json === undefined ? {} : { json })) : undefined);
-      const why = { by: userInfo().username, ...(reason === undefined ? {} : { reason }) };
+      const why = { by: userName(), ...(reason === undefined ? {} : { reason }) };
       const { nothing, record } = await rollBack(tool, why, { rollouts: await ledger(), workflows });
       if (nothing !== null) output.message(nothing);
       if (json !== true) await output.data(`${tool}: ${record === null ? 'nothing was in force' : rolloutLine(record)}`);

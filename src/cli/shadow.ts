@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { settingsOfTool } from '../config/index.ts';
 import type { ShadowSettings } from '../domain/shadow.ts';
@@ -7,6 +6,7 @@ import { reportLines, settingsLine } from '../manager/shadow-text.ts';
 import type { CommandContext } from './context.ts';
 import { wholeNumber } from './options.ts';
 import { duration, rate } from './rollout-options.ts';
+import { userName } from './user-name.ts';
 
 interface SetOptions {
   sampleRate?: number;
@@ -31,7 +31,7 @@ export function registerShadow(program: Command, context: CommandContext): void 
     migration: context.config().migration,
     now: context.now,
   });
-  const by = userInfo().username;
+  const by = userName();
 
   async function tell(tool: string, settings: ShadowSettings, json: boolean | undefined): Promise<void> {
     if (json === true) await output.json({ tool, ...settings });

@@ -40,13 +40,22 @@ export interface InForce extends Pick<SettingInfo, 'about' | 'secret'> {
 
 export const MASK = '********';
 
+/** A container may run under a number that no account has: its home is the root then, as Docker says, too. */
+function accountHome(): string {
+  try {
+    return homedir();
+  } catch {
+    return '/';
+  }
+}
+
 /** Every concern's variables and how they become settings. The one list of what can be configured: some are there for each tool. */
 export function concerns(
   { env, cwd }: ConfigSource,
   tools: readonly Tool[] = TOOLS,
   lookup: (name: string) => string | undefined = (name) => env[name],
 ) {
-  const cache = env.XDG_CACHE_HOME?.startsWith('/') ? env.XDG_CACHE_HOME : join(env.HOME ?? homedir(), '.cache');
+  const cache = env.XDG_CACHE_HOME?.startsWith('/') ? env.XDG_CACHE_HOME : join(env.HOME ?? accountHome(), '.cache');
   return {
     temporal: temporalSchema(cwd),
     supabase: supabaseSchema(),

@@ -15,12 +15,13 @@ export function chosenHolds(
 ): readonly string[] | 'all' {
   if (all === true && reference !== undefined) throw refused('--all and --reference contradict each other: leave one of them out');
   if (reference !== undefined) return reference;
-  if (all === true || references.length === 0) return 'all';
+  if (all === true) return 'all';
   const id = given.toLowerCase();
   const own = references.find(({ uploadId }) => uploadId === id);
   if (own !== undefined) return [own.id];
   const another = FileId.safeParse(id).success && id !== file.id;
-  if (references.length === 1 && !another) return 'all';
+  // By its id, and not as all that there are: a person may be asked first, and others may upload the same bytes meanwhile.
+  if (references.length === 0 || (references.length === 1 && !another)) return references.map((held) => held.id);
   const holders = references.map((held) => `  ${describeHold(held)}`).join('\n');
   const told = another ? `${given} holds nothing (any more), and its content is held by others` : `${references.length} hold this file`;
   throw refused(`${told}. Give up one hold with --reference ID, or every one with --all:\n${holders}`);

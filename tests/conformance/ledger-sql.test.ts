@@ -160,6 +160,38 @@ describe('Before legacy is switched off, the database', () => {
     expect(await ledger.resolveId('dup')).toMatchObject({ fileId, providerFileId: objectId, sha256: request.content.sha256 });
   });
 
+  it('does not write the ids of uploads anew each time it looks for what has expired', async () => {
+    const { fileId } = await stored('expire');
+    const uploadId = randomUUID();
+    await ledger.addReference(fileId, reference({ keep: 'expire', uploadId }));
+    await database.sql`update files set accessed_at = now() - interval '31 days', created_at = now() - interval '31 days' where id in (${fileId}, ${uploadId})`;
+    // By whom each row was last locked.
+    const lockers = async () =>
+      new Map(
+        (await database.sql`select id, xmax::text as by from files where id in (${fileId}, ${uploadId})`).map((row) => [row.id, row.by]),
+      );
+    const before = await lockers();
+    const runId = randomUUID();
+    const rules = { retentionDays: 30, orphanDays: 7, graceDays: 7, quotaMinAgeDays: 1, includeReview: false };
+    await database.sql`select begin_sweep(${runId}, 'test', false, ${database.sql.json(rules)})`;
+    await database.sql`select sweep_expired(${runId}, null, 10000)`;
+    const after = await lockers();
+    expect([fileId, uploadId].map((id) => after.get(id) !== before.get(id))).toEqual([true, false]);
+    const [marked] = await database.sql`select deletion_reason from provider_file_uploads where file_id = ${fileId}`;
+    expect(marked).toEqual({ deletion_reason: 'expired' });
+  });
+
+  it('keeps the own reference of a file that turns out to hold the content of an upload', async () => {
+    const { fileId, request } = await storedAt(ledger);
+    const [old] = await database.sql`insert into files (original_name) values ('before us') returning id`;
+    const holder = { tool: 'kimi', userId: 'ann', name: 'report.pdf' };
+    const upload = await ledger.addReference(fileId, reference({ ...holder, uploadId: randomUUID() }));
+    const own = await ledger.addReference(old?.id, reference(holder));
+    await database.sql`select record_file_hash(${old?.id}, ${request.content.sha256}, ${request.content.sizeBytes})`;
+    await ledger.deleteReference(upload.id);
+    expect((await ledger.references(fileId)).map(({ id }) => id)).toContain(own.id);
+  });
+
   it('finds the end of a page and an old id by an index, however many moved', async () => {
     await database.sql`
       insert into migration_items (migration_id, path, size_bytes, status, file_id)
@@ -197,7 +229,7 @@ describe('Whoever writes, the database', () => {
   });
 
   it.each([
-    ["update files set sha256 = 'ABC'", 'files_cutover_sha256_check'],
+    ["update files set sha256 = 'ABC' where duplicate_of is null", 'files_cutover_sha256_check'],
     ['update files set size_bytes = -1', 'files_cutover_size_check'],
     ["update provider_file_uploads set upload_status = 'done', last_error_code = 'x'", 'provider_file_uploads_upload_status_check'],
     ["update provider_file_uploads set namespace = 'other'", 'provider_file_uploads_namespace_check'],

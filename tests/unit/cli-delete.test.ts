@@ -15,13 +15,15 @@ beforeEach(async () => {
   ({ fileId } = await stored(ledger));
 });
 
-/** `cutover delete … --yes` over a ledger in memory. */
-async function remove(...args: string[]) {
+const remove = (...args: string[]) => cutoverDelete([...args, '--yes'], new PassThrough());
+/** `cutover delete …` over a ledger in memory. */
+async function cutoverDelete(args: readonly string[], stdin: PassThrough) {
   const services = { stores: async () => ({ ledger }), close: async () => {} };
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const said = Promise.all([text(stdout), text(stderr)]);
+  stderr.on('data', (chunk) => stdin.emit('asked', String(chunk)));
   const code = await run({
-    ...{ argv: ['delete', ...args, '--yes'], env: {}, cwd: '/', stdin: new PassThrough(), stdout, stderr },
+    ...{ argv: ['delete', ...args], env: {}, cwd: '/', stdin, stdout, stderr },
     signal: new AbortController().signal,
     services: () => services as unknown as Services,
   });
@@ -61,4 +63,19 @@ describe('cutover delete, given the id of an upload', () => {
     expect((await remove(fileId)).code).toBe(0);
     expect(await holders()).toEqual([]);
   });
+
+  it.each([0, 1])(
+    'and of a content with %i holds, takes nothing from somebody who uploads the same bytes before the question is answered',
+    async (held) => {
+      if (held === 1) await uploaded('ann');
+      const terminal = Object.assign(new PassThrough(), { isTTY: true });
+      terminal.once('asked', async () => {
+        await uploaded('ben');
+        terminal.write('y\n');
+      });
+      const { code, err } = await cutoverDelete([fileId], terminal);
+      expect([code, err]).toEqual([0, expect.stringContaining('The file stays, because others hold it')]);
+      expect(await holders()).toEqual(['ben']);
+    },
+  );
 });

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Client, type ScheduleDescription, ScheduleOverlapPolicy } from '@temporalio/client';
+import { type Client, type ScheduleDescription, type ScheduleOptions, ScheduleOverlapPolicy } from '@temporalio/client';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test, vi } from 'vitest';
 import { connectTemporal } from '../../src/client/connect.ts';
 import { type Config, loadConfig } from '../../src/config/index.ts';
@@ -95,6 +95,29 @@ describe('The schedule of the sweep', { timeout: 60_000 }, () => {
     const { action } = await handle('others').describe();
     expect(action).toMatchObject({ taskQueue: 'others', args: [{ rules: { retentionDays: 90 } }] });
     await handle('others').delete();
+  });
+
+  test('of an older version, which had one name for all, gives way to the one of this task queue, and its pause with the word for it stays', async () => {
+    await keepSweepSchedule(client, configWith());
+    const { spec, action, policies } = await inForce();
+    await handle().delete();
+    const older = {
+      scheduleId: 'retention-sweep',
+      spec,
+      action: { ...action, workflowId: 'retention-sweep' },
+      policies,
+    } as ScheduleOptions;
+    await client.schedule.create({ ...older, state: { paused: true, note: 'paused by ann: the audit' } });
+    expect(await keepSweepSchedule(client, configWith({ TEMPORAL_TASK_QUEUE: 'others' }))).toBe('created');
+    expect((await handle('others').describe()).state.paused).toBe(false);
+    await handle('others').delete();
+    // However many workers find it at once.
+    const done = await Promise.all(Array.from({ length: 3 }, () => keepSweepSchedule(client, configWith())));
+    expect(done.filter((one) => one === 'created')).toHaveLength(1);
+    expect((await inForce()).state).toMatchObject({ paused: true, note: 'paused by ann: the audit' });
+    await expect.poll(schedules, { timeout: 20_000 }).toEqual(['retention-sweep:sweeps']);
+    await expect(client.schedule.getHandle('retention-sweep').describe()).rejects.toThrow();
+    expect(await keepSweepSchedule(client, configWith())).toBe('unchanged');
   });
 
   test('that cannot be kept does not keep a worker from working: it warns, and says what to do', async () => {
