@@ -49,9 +49,9 @@ export function createLegacyActivities({ legacy, ledger, mirrors, provider }: Le
     { tool, userId, id }: UnifiedUpload,
     { name, referenceId }: { name: string; referenceId?: string },
   ): Promise<FileReference | undefined> {
-    const own = (await ledger.references(id)).filter((held) => held.tool === tool && held.userId === userId && held.legacyId == null);
+    const own = ((await ledger.givenId(id, userId))?.held ?? []).filter((held) => held.tool === tool);
     if (referenceId !== undefined) return own.find((held) => held.id === referenceId);
-    return own.find((held) => (held.uploadId == null ? held.fileId === id && held.name === name : held.uploadId === id));
+    return own.find((held) => held.uploadId === id || held.name === name);
   }
   /** Read anew each time it is opened. */
   const asUpload = (file: FileRecord, { name }: FileReference): UploadFile => ({

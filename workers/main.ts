@@ -1,9 +1,10 @@
 import { loadConfig, processSource, secretValues } from '../src/config/index.ts';
 import { messageOf } from '../src/domain/errors.ts';
 import { exitCodeFor } from '../src/domain/exit-code.ts';
+import { connectStores } from '../src/manager/stores.ts';
 import { createLogger } from '../src/observability/logger.ts';
 import { connectTracing } from '../src/observability/tracing.ts';
-import { warnOfOldLedger } from './ledger-warning.ts';
+import { warnOfOldLedger } from '../src/stack/old-ledger.ts';
 import { prepareMetrics } from './metrics.ts';
 import { keepSchedules } from './schedules.ts';
 import { createWorker } from './worker.ts';
@@ -27,7 +28,7 @@ try {
   const worker = await createWorker(config, log, { metrics: endpoint.metrics, tracing });
   const served = await endpoint.serve(worker.health);
   await keepSchedules(config, log);
-  void warnOfOldLedger(config, log);
+  void warnOfOldLedger(connectStores(config).ledger, log);
   let stopping = false;
   const stop = (why: string) => {
     if (stopping) return;

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { secretValues } from '../config/index.ts';
 import { createLogger } from '../observability/logger.ts';
+import { warnOfOldLedger } from '../stack/old-ledger.ts';
 import { aborted } from './aborted.ts';
 import type { CommandContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
@@ -27,7 +28,9 @@ export async function runServe({ config: load, source, output, signal }: Command
     ...{ terminal: output.stderr.isTTY === true, color: config.log.color, secrets: secretValues(source) },
   });
   const tracing = await connectTracing({ env: source.env, service: 'cutover-api', warn: (message) => log.warn(message) });
+  const { connectStores } = await import('../manager/stores.ts');
   const api = await startApi(config, { log, version: version(), tracing });
+  void warnOfOldLedger(connectStores(config).ledger, log);
   const { url, stagingFolder } = api;
   const legacy = config.legacy.url ?? `bucket ${config.legacy.bucket}`;
   if (json === true) await output.json({ pid: process.pid, url, legacy, stagingFolder });

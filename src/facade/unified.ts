@@ -11,7 +11,7 @@ import type { Staging } from './staging.ts';
 import { type Late, StillRunningError } from './still-running.ts';
 
 export interface UnifiedOptions {
-  manager: Pick<FileManager, 'upload' | 'read' | 'delete'>;
+  manager: Pick<FileManager, 'upload' | 'read' | 'giveUp'>;
   ledger: Pick<Ledger, 'givenId' | 'listHeldBy'>;
   /** Where a tool's files go. */
   providerOf: (tool: string) => string;
@@ -112,16 +112,9 @@ export function createUnified({ manager, ledger, providerOf, staging, patience }
       const held = await heldBy(id, context);
       if (held === null) return false;
       const { signal, operationId } = context;
-      const references = [held.reference.id];
-      const deleted = manager.delete(held.file, { references, reason: 'deleted by the application', signal, operationId });
-      return await deleted.then(
-        (given) => given.references > 0,
-        (error: unknown) => {
-          // Another call was faster.
-          if (hasCode(error, 'reference_not_found')) return false;
-          throw error;
-        },
-      );
+      const given = await manager.giveUp(held.file, held.reference, { reason: 'deleted by the application', signal, operationId });
+      // None where another call was faster.
+      return given.references > 0;
     },
     async info(id, context) {
       const held = await heldBy(id, context);

@@ -32,18 +32,15 @@ const PURGE_LEASE_SECONDS = 300;
  * Gives references up, and marks the file as deleted when nobody holds it any more: what is somebody else's stays.
  * @param which ids of references of this file, or `all`
  * @param purge whether the objects go at once instead of after the grace
+ * @throws ValidationError `reference_not_found`; DeleteError `legal_hold`
  */
 export async function deleteFile(
   file: FileRecord,
   which: readonly string[] | 'all',
   { reason, purge, signal }: { reason: string; purge: boolean; signal: AbortSignal },
-  { ledger, provider, onDeleted }: DeleteDependencies,
+  dependencies: DeleteDependencies,
 ): Promise<Deleted> {
-  const before = await ledger.copies(file.id);
-  const held = before.filter((copy) => copy.legalHold && copy.purgedAt === null);
-  if (held.length > 0)
-    throw new DeleteError(`The file ${file.id} is on legal hold: release it first`, { code: 'legal_hold', provider: held[0]?.provider });
-  const references = await ledger.references(file.id);
+  const references = await dependencies.ledger.references(file.id);
   const given = which === 'all' ? references : references.filter((reference) => which.includes(reference.id));
   if (which !== 'all' && given.length < which.length)
     throw new ValidationError(
@@ -52,16 +49,33 @@ export async function deleteFile(
         code: 'reference_not_found',
       },
     );
+  const done = await giveUp(file, given, reason, dependencies);
+  const heldBy = references.filter((reference) => !given.includes(reference));
+  if (heldBy.length > 0 && done.copies === 0) return { ...done, purged: 0, heldBy };
+  return { ...done, purged: purge ? await purgeCopies(file, signal, dependencies) : 0, heldBy: [] };
+}
+
+/**
+ * The same for references that are known to be this file's, without a look at all the others: there may be very many.
+ * @throws DeleteError `legal_hold`
+ */
+export async function giveUp(
+  file: FileRecord,
+  given: readonly Pick<FileReference, 'id'>[],
+  reason: string,
+  { ledger, onDeleted }: Pick<DeleteDependencies, 'ledger' | 'onDeleted'>,
+): Promise<Pick<Deleted, 'references' | 'copies'>> {
+  const before = await ledger.copies(file.id);
+  const held = before.filter((copy) => copy.legalHold && copy.purgedAt === null);
+  if (held.length > 0)
+    throw new DeleteError(`The file ${file.id} is on legal hold: release it first`, { code: 'legal_hold', provider: held[0]?.provider });
   let gone = 0;
   for (const reference of given) if (await ledger.deleteReference(reference.id)) gone += 1;
-  const heldBy = references.filter((reference) => !given.includes(reference));
   // Also where others held it just now: who gives up the last hold at the same time sees ours, as we saw theirs.
   const copies = await ledger.softDelete(file.id, reason, { unreferencedOnly: true });
-  if (heldBy.length > 0 && copies === 0) return { references: gone, copies, purged: 0, heldBy };
   const marked = before.filter((copy) => copy.status === 'completed' && copy.deletedAt === null);
   for (const copy of copies > 0 ? marked : []) onDeleted?.(copy.provider);
-  const purged = purge ? await purgeCopies(file, signal, { ledger, provider }) : 0;
-  return { references: gone, copies, purged, heldBy: [] };
+  return { references: gone, copies };
 }
 
 /** Removes the objects of what is marked as deleted. @returns how many */

@@ -8,7 +8,7 @@ import type { ModelKind } from '../domain/time-limits.ts';
 import type { FileListing } from '../ledger/ledger.ts';
 import type { Download, StoredObject } from '../providers/provider.ts';
 import { pathSourceOf } from '../sources/path-source.ts';
-import { type Deleted, deleteFile } from './delete.ts';
+import { type Deleted, deleteFile, giveUp } from './delete.ts';
 import { downloadFile, readFile } from './download.ts';
 import { type Ensured, type EnsureOptions, ensureFile } from './ensure.ts';
 import { fileNameOf } from './file-name.ts';
@@ -158,6 +158,13 @@ export function createFileManager({ uploads, smartHandler = EVERYWHERE, onDelete
         const { references = 'all', reason, purge = false, signal } = options;
         const observed = { ...storesFor(options), ...(onDeleted === undefined ? {} : { onDeleted }) };
         return await deleteFile(await recordOf(file), references, { reason, purge, signal }, observed);
+      }),
+
+    /** As `delete`, for a hold that is known to be this file's. */
+    giveUp: (file: FileRecord, held: FileReference, options: OperationOptions & { reason: string }) =>
+      operation('delete', options, async () => {
+        const observed = { ...storesFor(options), ...(onDeleted === undefined ? {} : { onDeleted }) };
+        return await giveUp(file, [held], options.reason, observed);
       }),
 
     /** What the ledger and, where they should have a copy, the providers know. */
