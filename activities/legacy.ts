@@ -49,9 +49,10 @@ export function createLegacyActivities({ legacy, ledger, mirrors, provider }: Le
     { tool, userId, id }: UnifiedUpload,
     { name, referenceId }: { name: string; referenceId?: string },
   ): Promise<FileReference | undefined> {
-    const own = ((await ledger.givenId(id, userId))?.held ?? []).filter((held) => held.tool === tool);
-    if (referenceId !== undefined) return own.find((held) => held.id === referenceId);
-    return own.find((held) => held.uploadId === id || held.name === name);
+    const own = (held: FileReference) => held.tool === tool && held.userId === userId && held.legacyId == null;
+    if (referenceId !== undefined) return (await ledger.references(id)).find((held) => held.id === referenceId && own(held));
+    const given = (await ledger.givenId(id, userId))?.held ?? [];
+    return given.find((held) => own(held) && (held.uploadId === id || held.name === name));
   }
   /** Read anew each time it is opened. */
   const asUpload = (file: FileRecord, { name }: FileReference): UploadFile => ({
