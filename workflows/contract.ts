@@ -66,13 +66,19 @@ export type UploadResult = FileOperationResult;
 
 export const uploadWorkflowId = (idempotencyKey: string) => `upload:${idempotencyKey}`;
 
+/** Real paths: folders whose files may be read, and what below them may not. */
+export interface AllowedFolders {
+  folders: readonly string[];
+  kept: readonly string[];
+}
+
 /**
  * Where a migration's files come from. Paths are absolute and must be visible to the workers. `under`: only ids that begin so
- * (`bucket/folder/` at a storage); null is all that the configuration names.
+ * (`bucket/folder/` at a storage); null is all that the configuration names. `within`: no file elsewhere is read; absent: any.
  */
 export type MigrationSource =
-  | { kind: 'folder'; root: string }
-  | { kind: 'manifest'; path: string }
+  | { kind: 'folder'; root: string; within?: AllowedFolders }
+  | { kind: 'manifest'; path: string; within?: AllowedFolders }
   | { kind: 'provider'; provider: string; under: string | null };
 
 export interface MigrateInput {

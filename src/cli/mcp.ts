@@ -23,7 +23,7 @@ export function registerMcp(program: Command, context: CommandContext): void {
 }
 
 async function runMcp({ config, source, output, input, signal, now }: CommandContext, roots: readonly string[]): Promise<void> {
-  const { log: settings, stateDir } = config();
+  const { log: settings, stateDir, mcp } = config();
   const { serveMcp } = await import('../mcp/serve.ts');
   const secrets = () => secretValues(source);
   const log = createLogger('mcp', settings.level, { terminal: output.stderr.isTTY === true, color: settings.color, secrets: secrets() });
@@ -33,7 +33,8 @@ async function runMcp({ config, source, output, input, signal, now }: CommandCon
       const now = loadConfig(source);
       return { config: now, services: openServices(() => now) };
     },
-    ...{ roots, cwd: source.cwd, kept: [stateDir, join(source.cwd, '.env')], secrets, by: `${userName()} via MCP` },
-    ...{ version: version(), log, input, output: output.stdout, now, signal },
+    ...{ roots, cwd: source.cwd, secrets, by: `${userName()} via MCP` },
+    // Whoever writes the last one chooses a program that this server and the workers start.
+    ...{ kept: [stateDir, join(source.cwd, '.env'), mcp.file], version: version(), log, input, output: output.stdout, now, signal },
   });
 }

@@ -115,6 +115,12 @@ export function readMcpStorage(path: string, required: boolean, lookup: (name: s
   return { storage: { ...resolved(parsed.data.storage, variables), variables } };
 }
 
+/** Where its server is, with what the variables hold taken out again: an address may have a key in it. */
+export function addressShown({ server, variables }: Pick<McpStorage, 'server' | 'variables'>): string {
+  const held = Object.entries(variables).sort(([, a], [, b]) => b.length - a.length);
+  return held.reduce((text, [name, value]) => text.replaceAll(value, () => `\${${name}}`), 'url' in server ? server.url : server.command);
+}
+
 function resolved<T>(value: T, variables: Readonly<Record<string, string>>): T {
   if (typeof value === 'string') return value.replace(REFERENCE, (_, name: string) => variables[name] ?? '') as T;
   if (Array.isArray(value)) return value.map((each) => resolved(each, variables)) as T;

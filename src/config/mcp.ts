@@ -38,6 +38,8 @@ export function mcpSchema(cwd: string, lookup: (name: string) => string | undefi
     return {
       maxPromptBytes: v.MCP_MAX_PROMPT_BYTES,
       maxOutputTokens: v.MCP_MAX_OUTPUT_TOKENS,
+      /** Where a storage is set up, whether or not the file is there. */
+      file,
       /** Null: none is set up. */
       storage: 'storage' in found ? found.storage : null,
     };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MODEL_KINDS, timeLimitsFor } from '../domain/time-limits.ts';
 import { type Config, MASK } from './load.ts';
+import { addressShown } from './mcp-storage.ts';
 
 const milliseconds = z.number().nonnegative();
 const limits = z.object({ toolMs: milliseconds, daemonMs: milliseconds, shimMs: milliseconds, clientMs: milliseconds });
@@ -63,7 +64,7 @@ export function getStatus({ migration, operations, files, mcp, providers, tempor
       ...Object.fromEntries(withKey),
       mcp: {
         configured: mcp.storage !== null,
-        address: mcp.storage === null ? null : 'url' in mcp.storage.server ? mcp.storage.server.url : mcp.storage.server.command,
+        address: mcp.storage === null ? null : addressShown(mcp.storage),
         // Which of the variables that its file refers to are secrets is not known.
         secret: mcp.storage === null ? null : MASK,
         maxFileBytes: mcp.storage === null ? null : mcp.storage.maxFileMb * 1024 * 1024,

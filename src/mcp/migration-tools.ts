@@ -112,7 +112,10 @@ export const MIGRATION_TOOLS: readonly Tool[] = [
       const listing = await checkMigration({ source, provider: to, verify, purpose }, stores.provider, call.signal);
       if (listing !== null && source.kind !== 'provider') await refuseOutside(listing, roots, call.signal);
       const client = await world.services().client();
-      const migration = { source, provider: to, concurrency, verify, purpose };
+      const { folders, kept } = roots;
+      // What was looked at can be another when a worker reads it.
+      const bounded = source.kind === 'provider' ? source : { ...source, within: { folders, kept } };
+      const migration = { source: bounded, provider: to, concurrency, verify, purpose };
       const id = await client.startMigration({ ...migration, migrationId: named ?? newMigrationId(new Date(now())) });
       return await followed(client, id, wait_seconds, call, context);
     },

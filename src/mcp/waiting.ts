@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { formatDuration } from '../domain/format.ts';
+import { unlessAborted } from '../manager/waiting.ts';
 import type { Call } from './tool.ts';
 
 /** Clients give a call up after a minute unless they are told that it goes on. */
@@ -16,7 +17,7 @@ export const waitSeconds = z
 
 /**
  * Waits for durable work that says nothing of itself, at most so long. Null: it goes on without us.
- * @param run ends with the signal's reason when that aborts
+ * @param run need not end when its signal aborts: a server that takes a request and answers nothing is not waited for either
  */
 export async function waitFor<T>(seconds: number, call: Call, what: string, run: (signal: AbortSignal) => Promise<T>): Promise<T | null> {
   const over = new AbortController();
@@ -24,7 +25,8 @@ export async function waitFor<T>(seconds: number, call: Call, what: string, run:
   const timer = setTimeout(() => over.abort(), seconds * 1000);
   const telling = setInterval(() => call.progress(`${what}: for ${formatDuration(performance.now() - begun)}`), TELL_EVERY_MS);
   try {
-    return await run(AbortSignal.any([call.signal, over.signal]));
+    const signal = AbortSignal.any([call.signal, over.signal]);
+    return await unlessAborted(run(signal), signal);
   } catch (error) {
     if (over.signal.aborted && !call.signal.aborted) return null;
     throw error;

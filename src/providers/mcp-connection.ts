@@ -9,7 +9,7 @@ import {
   UnauthorizedError,
 } from '@modelcontextprotocol/client';
 import { messageOf } from '../domain/errors.ts';
-import { classifyAnswer, classifySocket, type Failure } from './classify.ts';
+import { classifyAnswer, classifySocket, type ErrorAnswer, type Failure } from './classify.ts';
 import { BusyError } from './mcp-transport.ts';
 
 export interface McpConnection {
@@ -26,11 +26,12 @@ export function createMcpConnection(open: () => Transport | Promise<Transport>):
   let asking = 0;
   let idle: NodeJS.Timeout | undefined;
 
-  function connected(): Promise<Client> {
+  /** @param timeoutMs of each of the questions by which a connection begins */
+  function connected(timeoutMs: number): Promise<Client> {
     if (current !== null) return current;
     const client = new Client({ name: 'cutover', version: '1' }, { versionNegotiation: { mode: 'auto' } });
     const opening = (async () => {
-      await client.connect(await open());
+      await client.connect(await open(), { timeout: timeoutMs });
       return client;
     })();
     current = opening;
@@ -41,13 +42,14 @@ export function createMcpConnection(open: () => Transport | Promise<Transport>):
     opening.catch(forget);
     return opening;
   }
+  function leave(opened: Promise<Client>): void {
+    current = null;
+    opened.then((client) => client.close()).catch(() => undefined);
+  }
   function closeWhenIdle(): void {
     const opened = current;
     if (asking > 0 || opened === null) return;
-    idle = setTimeout(() => {
-      current = null;
-      opened.then((client) => client.close()).catch(() => undefined);
-    }, IDLE_MS);
+    idle = setTimeout(() => leave(opened), IDLE_MS);
   }
 
   return {
@@ -56,8 +58,15 @@ export function createMcpConnection(open: () => Transport | Promise<Transport>):
       clearTimeout(idle);
       asking += 1;
       try {
-        const client = await connected();
-        return await client.callTool({ name: tool, arguments: args }, { signal, timeout: timeoutMs });
+        const opened = connected(timeoutMs);
+        // Others may wait for the same connection: only this waiting ends.
+        const client = await unlessAborted(opened, signal);
+        try {
+          return await client.callTool({ name: tool, arguments: args }, { signal, timeout: timeoutMs });
+        } catch (error) {
+          if (current === opened && error instanceof SdkHttpError && error.status === 404) leave(opened);
+          throw error;
+        }
       } finally {
         asking -= 1;
         closeWhenIdle();
@@ -68,12 +77,28 @@ export function createMcpConnection(open: () => Transport | Promise<Transport>):
 
 const LOST: ReadonlySet<string> = new Set([SdkErrorCode.NotConnected, SdkErrorCode.ConnectionClosed, SdkErrorCode.SendFailed]);
 
+/** The work, or the signal's reason as soon as that comes. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
+}
+
+/** An answer of HTTP is about the server, or its session with us: of a file it says nothing, and least of all that there is none. */
+function failureOfHttp(answer: ErrorAnswer): Failure {
+  const failure = classifyAnswer(answer);
+  return failure.kind === 'missing' ? { ...failure, kind: 'unavailable', code: 'server_not_found', retryable: true } : failure;
+}
+const answerOf = (status: number, message: string): ErrorAnswer => ({ status, word: '', message, retryAfterMs: undefined });
+
 /** What it means that a call came to no answer. */
 export function failureOfCall(error: unknown): Failure {
   const detail = messageOf(error);
-  if (error instanceof BusyError) return classifyAnswer(error.answer);
-  if (error instanceof UnauthorizedError) return classifyAnswer({ status: 401, word: '', message: detail, retryAfterMs: undefined });
-  if (error instanceof SdkHttpError) return classifyAnswer({ status: error.status, word: '', message: detail, retryAfterMs: undefined });
+  if (error instanceof BusyError) return failureOfHttp(error.answer);
+  if (error instanceof UnauthorizedError) return failureOfHttp(answerOf(401, detail));
+  if (error instanceof SdkHttpError) return failureOfHttp(answerOf(error.status, detail));
   if (error instanceof SdkError && error.code === SdkErrorCode.RequestTimeout)
     return { kind: 'broken', code: 'timeout', retryable: true, detail };
   if (error instanceof SdkError && LOST.has(error.code)) return { kind: 'broken', code: 'connection_lost', retryable: true, detail };

@@ -3,9 +3,9 @@ import type { CallToolResult, Transport } from '@modelcontextprotocol/client';
 import { z } from 'zod';
 import type { McpStorage, Placeholder } from '../config/mcp-storage.ts';
 import type { Capabilities } from '../domain/capabilities.ts';
-import { UploadError } from '../domain/errors.ts';
+import { messageOf, UploadError } from '../domain/errors.ts';
 import type { Failure } from './classify.ts';
-import { errorFrom, nullIfMissing, type Operation, type Speaker } from './failure.ts';
+import { errorFrom, nullIfMissing, type Operation, type Speaker, withoutSecrets } from './failure.ts';
 import { createMarkedVendor, notDownloadable, type VendorCalls } from './marked-vendor.ts';
 import type { McpConnection } from './mcp-connection.ts';
 import { type Provider, type StoredObject, storedObjectOf, type UploadRequest } from './provider.ts';
@@ -27,6 +27,8 @@ interface Called {
 
 const PASSING = /rate limit|too many requests|try again|temporar|overloaded/i;
 const CHUNK = 256 * 1024;
+/** Characters of what a server says of a failure: it may be a whole web page. */
+const LONGEST_DETAIL = 500;
 
 /** What a file may be: it goes in one message. */
 export const mcpCapabilities = (maxFileBytes: number, { tools }: Pick<McpStorage, 'tools'>): Capabilities => ({
@@ -47,11 +49,15 @@ export function createMcpStorage(options: McpStorageOptions): Provider {
       server_not_started: 'Check the command in MCP_CONFIG',
       connection_refused: 'Check the url in MCP_CONFIG and the network',
       host_not_found: 'Check the url in MCP_CONFIG and the network',
+      server_not_found: 'Check the url in MCP_CONFIG',
       unexpected_answer: 'Check the tools and fields in MCP_CONFIG: they must be those of this server',
       mcp_refused: 'Check the names and arguments of tools in MCP_CONFIG',
     },
   };
-  const failure = (operation: Operation, what: Failure, cause?: unknown) => errorFrom(what, operation, speaker, cause);
+  function failure(operation: Operation, what: Failure, cause?: unknown) {
+    const said = withoutSecrets(what.detail, speaker.secrets).replace(/\s+/g, ' ');
+    return errorFrom({ ...what, detail: said.slice(0, LONGEST_DETAIL) }, operation, speaker, cause);
+  }
   const unexpected = (operation: Operation, detail: string) =>
     failure(operation, { kind: 'refused', code: 'unexpected_answer', retryable: false, detail });
 
@@ -69,10 +75,12 @@ export function createMcpStorage(options: McpStorageOptions): Provider {
       result = await connection.call(tool.name, argumentsOf(tool.arguments, values), limit);
     } catch (error) {
       limit.signal.throwIfAborted();
-      throw failure(operation, failureOfCall(error), error);
+      const what = failureOfCall(error);
+      // What the server said is in the message, masked and cut; its error would take all of it into logs and histories.
+      throw failure(operation, what, what.detail.includes(messageOf(error)) ? undefined : error);
     }
     if (result.isError !== true) return { data: dataOf(result), content: result.content };
-    throw failure(operation, refusalOf(textOf(result.content), storage.notFound));
+    throw failure(operation, refusalOf(textOf(result.content), tool.name, storage.notFound));
   }
   /** Nothing is heard while bytes move: half of the time of a transfer, so that a server that never answers is asked once more. */
   const attemptMs = (sizeBytes: number): number => transferLimits(timeouts, sizeBytes).totalMs / 2;
@@ -210,11 +218,18 @@ function valueAt(data: unknown, at: string): unknown {
     );
 }
 
-function refusalOf(said: string, notFound: string): Failure {
-  const detail = said.replace(/\s+/g, ' ').slice(0, 500);
-  if (said.toLowerCase().includes(notFound.toLowerCase())) return { kind: 'missing', code: 'not_found', retryable: false, detail };
-  if (PASSING.test(said)) return { kind: 'unavailable', code: 'rate_limited', retryable: true, detail };
+function refusalOf(detail: string, tool: string, notFound: string): Failure {
+  // Many servers answer so where others refuse the call, and it is no word about a file.
+  if (isOfTool(detail, tool)) return { kind: 'refused', code: 'mcp_refused', retryable: false, detail };
+  if (detail.toLowerCase().includes(notFound.toLowerCase())) return { kind: 'missing', code: 'not_found', retryable: false, detail };
+  if (PASSING.test(detail)) return { kind: 'unavailable', code: 'rate_limited', retryable: true, detail };
   return { kind: 'refused', code: 'tool_failed', retryable: false, detail };
+}
+
+/** Whether a server says that it has no tool of this name, in the words of the protocol's own libraries. */
+function isOfTool(said: string, tool: string): boolean {
+  const words = said.replace(/["'`:\s]+/g, ' ');
+  return words.includes(`Tool ${tool} not found`) || words.includes(`Unknown tool ${tool}`);
 }
 
 /** All of a file, which is small, and what was hashed before. */

@@ -1,5 +1,6 @@
 import type { MigrationSource } from '../../workflows/contract.ts';
 import type { Provider } from '../providers/provider.ts';
+import { withinFolders } from './allowed-folders.ts';
 import { folderSource } from './folder.ts';
 import { manifestSource } from './manifest.ts';
 import { providerSource } from './provider-source.ts';
@@ -7,7 +8,7 @@ import type { Source } from './source.ts';
 
 /** The source that a migration names. @throws ProviderNotFoundError */
 export function openSource(source: MigrationSource, provider: (name: string) => Provider): Source {
-  if (source.kind === 'folder') return folderSource(source.root);
-  if (source.kind === 'manifest') return manifestSource(source.path);
-  return providerSource(provider(source.provider), source.under);
+  if (source.kind === 'provider') return providerSource(provider(source.provider), source.under);
+  const files = source.kind === 'folder' ? folderSource(source.root) : manifestSource(source.path);
+  return source.within === undefined ? files : withinFolders(files, source.within);
 }

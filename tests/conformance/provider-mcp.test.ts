@@ -1,8 +1,10 @@
 import { fileURLToPath } from 'node:url';
+import { SdkErrorCode, SdkHttpError, type Transport } from '@modelcontextprotocol/client';
 import { describe, expect, test } from 'vitest';
 import type { McpStorage } from '../../src/config/mcp-storage.ts';
 import { createMcpStorage, type McpStorageOptions } from '../../src/providers/mcp-storage.ts';
 import { transportTo } from '../../src/providers/mcp-transport.ts';
+import { listen } from '../../src/server/listen.ts';
 import { drain, freshSeed, MIB, uploadOf } from '../support/bodies.ts';
 import type { RequestLine } from '../support/fault-proxy.ts';
 import { freePort } from '../support/free-port.ts';
@@ -105,6 +107,83 @@ test('A server where nobody listens is unreachable', async () => {
   const nobody = connect({ transport: () => transportTo(at, MIB) }, { timeouts: SHORT, maxRetryAttempts: 0 });
   await expect(nobody.check(signal)).rejects.toMatchObject({ code: 'connection_refused', retryable: true });
 });
+
+test.each([404, 410])(
+  'An answer of HTTP %i says nothing of a file: neither that there is none, nor that it was deleted',
+  async (status) => {
+    const { url, stop } = await listen(async () => new Response('no such page', { status }), { host: '127.0.0.1', port: 0 });
+    const provider = connect({ transport: () => transportTo({ url: `${url}/mcp`, headers: {} }, MIB) }, { maxRetryAttempts: 0 });
+    const refusal = { code: 'server_not_found', retryable: true, message: expect.stringMatching(/Check the url in MCP_CONFIG/) };
+    await expect(provider.info('f_1', signal)).rejects.toMatchObject(refusal);
+    await expect(provider.delete('f_1', signal)).rejects.toMatchObject(refusal);
+    await stop(0);
+  },
+);
+
+test('A server that has forgotten the session is asked again in a new one', async () => {
+  const server = createStorageServer();
+  const { id } = await connect(server).upload(uploadOf(10, freshSeed()));
+  const opened: Transport[] = [];
+  const forgetful = connect({
+    transport() {
+      const transport = server.transport();
+      const send = transport.send.bind(transport);
+      if (opened.push(transport) === 1)
+        transport.send = async (message, options) => {
+          if (JSON.stringify(message).includes('tools/call'))
+            throw new SdkHttpError(SdkErrorCode.ClientHttpNotImplemented, 'Session not found', { status: 404, statusText: '' });
+          await send(message, options);
+        };
+      return transport;
+    },
+  });
+  expect((await forgetful.info(id, signal))?.id).toBe(id);
+  expect(opened).toHaveLength(2);
+});
+
+test.each(['MCP error -32602: Tool stat_file not found', 'Unknown tool: stat_file'])(
+  'A server without the tool (%s) has not said that there is no file',
+  async (said) => {
+    const server = createStorageServer();
+    server.failNext('stat_file', { error: said });
+    const provider = connect(server, { storage: { ...storage, notFound: 'not found' } });
+    await expect(provider.info('f_1', signal)).rejects.toMatchObject({
+      ...{ code: 'mcp_refused', retryable: false, message: expect.stringMatching(/Check the names and arguments of tools in MCP_CONFIG/) },
+    });
+  },
+);
+
+test('A secret that a server repeats is hidden before what it said is cut', async () => {
+  const server = createStorageServer();
+  server.failNext('stat_file', { error: `${'x'.repeat(490)} ${TOKEN} ${'y'.repeat(100_000)}` });
+  const error = await connect(server)
+    .info('f_1', signal)
+    .catch((thrown) => thrown);
+  expect(error.message).toContain('xxx ***');
+  expect(error.message).not.toContain(TOKEN.slice(0, 6));
+  expect(error.message.length).toBeLessThan(600);
+});
+
+test('An answer of HTTP that repeats the secret, at any length, takes it into no message and no history', async () => {
+  const body = `${TOKEN} ${'x'.repeat(3 * MIB)}`;
+  const { url, stop } = await listen(async () => new Response(body, { status: 400 }), { host: '127.0.0.1', port: 0 });
+  const provider = connect({ transport: () => transportTo({ url: `${url}/mcp`, headers: {} }, MIB) }, { maxRetryAttempts: 0 });
+  const error = await provider.info('f_1', signal).catch((thrown) => thrown);
+  expect(error).toMatchObject({ code: 'rejected', message: expect.stringContaining('***') });
+  expect(JSON.stringify(error)).not.toContain(TOKEN);
+  expect(JSON.stringify(error).length).toBeLessThan(2000);
+  await stop(0);
+});
+
+test('A server that does not even begin is waited for as long as a call may take, and not after a cancellation', async () => {
+  const nobody = { command: process.execPath, args: ['--eval', 'setTimeout(() => undefined, 60_000)'], env: {} };
+  const within = (callMs: number) =>
+    connect({ transport: () => transportTo(nobody, MIB) }, { timeouts: { ...SHORT, callMs }, maxRetryAttempts: 0 });
+  await expect(within(1000).check(signal)).rejects.toMatchObject({ code: 'timeout', retryable: true });
+  const begunMs = performance.now();
+  await expect(within(5000).check(AbortSignal.timeout(100))).rejects.toMatchObject({ name: 'TimeoutError' });
+  expect(performance.now() - begunMs).toBeLessThan(4000);
+}, 15_000);
 
 test('A server that cannot be started is named, with what to look at', async () => {
   const nothing = { transport: () => transportTo({ command: '/no/such/program', args: [], env: {} }, MIB) };

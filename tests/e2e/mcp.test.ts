@@ -436,6 +436,14 @@ describe('cutover mcp', { timeout: 60_000 }, () => {
     fast();
   });
 
+  it('keeps the file that chooses the server of a storage from tools, like its own secrets', async () => {
+    const server = await connect('--root', scratch.path, '--root', running.folder);
+    const kept = { isError: true, text: expect.stringContaining('kept_from_tools') };
+    expect(await server.call('handle_files', { paths: [join(scratch.path, 'mcp_config.json')] })).toMatchObject(kept);
+    expect(await server.call('upload_file', { path: join(running.folder, '.env') })).toMatchObject(kept);
+    await server.client.close();
+  });
+
   it('ends when its client closes, says nothing on standard output by itself, and refuses a root that is not there', async () => {
     const alone = await startCommand(['mcp'], { cwd: running.folder, env }).ended;
     expect([alone.code, alone.stdout]).toEqual([0, '']);

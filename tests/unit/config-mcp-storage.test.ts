@@ -45,6 +45,13 @@ describe('a storage behind another MCP server', () => {
     expect(secretValues({ env: { MCP_CONFIG: file, FILES_MCP_TOKEN: TOKEN }, cwd: folder.path })).toContain(TOKEN);
   });
 
+  it('shows its address without the key that a variable puts into it', () => {
+    const keyed = (key: string) => `https://files.example.com/mcp?key=${key}`;
+    const config = load((storage) => Object.assign(storage.server, { url: keyed(`\${FILES_MCP_TOKEN}`) }));
+    expect(config.mcp.storage?.server).toMatchObject({ url: keyed(TOKEN) });
+    expect(getStatus(config).providers.mcp?.address).toBe(keyed(`\${FILES_MCP_TOKEN}`));
+  });
+
   it.each<[string, (storage: (typeof EXAMPLE)['storage']) => void, RegExp]>([
     [
       'a secret that is written down',
