@@ -45,7 +45,6 @@ export function createProgram(context: CommandContext, version: string, exit: (c
     .configureOutput({
       writeOut: (text) => output.stdout.write(text),
       writeErr: (text) => output.stderr.write(text),
-      outputError: (text, write) => write(`${text.trimEnd().replace(/^error:/, output.style('red', 'error:'))}\nSee: npx cutover --help\n`),
     })
     .addHelpText('after', EXIT_CODES);
   registerDemo(program, context, exit);
@@ -75,5 +74,14 @@ export function createProgram(context: CommandContext, version: string, exit: (c
   registerVerify(program, context, exit);
   registerConfig(program, context, exit);
   registerDoctor(program, context, exit);
+  pointToHelp(program, 'npx cutover', output);
   return program;
+}
+
+/** Each command's errors point to its own help. */
+function pointToHelp(command: Command, name: string, output: CommandContext['output']): void {
+  command.configureOutput({
+    outputError: (text, write) => write(`${text.trimEnd().replace(/^error:/, output.style('red', 'error:'))}\nSee: ${name} --help\n`),
+  });
+  for (const each of command.commands) pointToHelp(each, `${name} ${each.name()}`, output);
 }
