@@ -1,4 +1,3 @@
-import { realpath } from 'node:fs/promises';
 import { z } from 'zod';
 import { type MigrationSource, migrateWorkflowId } from '../../workflows/contract.ts';
 import { type CutoverClient, newMigrationId } from '../client/cutover-client.ts';
@@ -8,12 +7,13 @@ import { progressLine } from '../domain/migration-line.ts';
 import { outcomeOf, summaryOf } from '../domain/migration-outcome.ts';
 import { FileUploadMetadata, MigrationItem, Verification } from '../domain/models.ts';
 import { migrationItems } from '../manager/migration-items.ts';
+import { leadsTo } from '../sources/allowed-folders.ts';
 import { checkMigration } from '../sources/check-migration.ts';
 import { sourceOf } from '../sources/named-source.ts';
 import { type Source, sourceItems } from '../sources/source.ts';
 import { behind, moreLine, pageOf } from './page.ts';
 import type { Roots } from './roots.ts';
-import { cursor, MigrationOutcome, next, reason } from './shapes.ts';
+import { cursor, MigrationOutcome, next, reason, status } from './shapes.ts';
 import { type Call, type Tool, type ToolContext, tool } from './tool.ts';
 import { tellingProgress, waitSeconds } from './waiting.ts';
 
@@ -29,7 +29,7 @@ const Followed = z.object({
   id: z.string(),
   workflowId: z.string(),
   url: z.string().nullable(),
-  status: z.enum(['done', 'running']).describe('`running`: it goes on, and nobody waits for it'),
+  status,
   outcome: MigrationOutcome.nullable().describe('null: it goes on, and no worker has answered'),
   comeBack: z.string().nullable(),
 });
@@ -56,7 +56,7 @@ async function sourceWithin(given: string, roots: Roots): Promise<MigrationSourc
 
 async function refuseOutside(listing: Source, roots: Roots, signal: AbortSignal): Promise<void> {
   for await (const { source } of sourceItems(listing, signal))
-    if (source?.kind === 'path') await roots.readable(await realpath(source.path).catch(() => source.path));
+    if (source?.kind === 'path') await roots.readable(await leadsTo(source.path));
 }
 
 const signal = (name: 'pause' | 'resume' | 'cancel', kind: 'sets' | 'destroys', description: string): Tool =>

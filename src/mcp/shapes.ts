@@ -21,6 +21,9 @@ export const toolNamed = z
 export const cursor = z.string().min(1).max(8192).optional().describe('the `next` of the answer before, to go on behind it');
 export const next = z.string().nullable().describe('hand this in as `cursor` to go on; null: nothing follows');
 
+/** Of durable work that a call waits for. */
+export const status = z.enum(['done', 'running']).describe('`running`: it goes on, and nobody waits for it');
+
 /** What is typed again to say that it is meant. */
 export const confirm = (what: string) =>
   z.string().optional().describe(`${what}, typed again: without it nothing is done, and the answer says what would go`);

@@ -7,7 +7,7 @@ import { FileOperationResult, FileUploadMetadata, NewReference, Verification } f
 import { managerOf } from '../manager/manager-of.ts';
 import { pathSourceOf } from '../sources/path-source.ts';
 import { bytesOfTokens } from './page.ts';
-import { fileNamed } from './shapes.ts';
+import { fileNamed, status } from './shapes.ts';
 import { type Tool, tool } from './tool.ts';
 import { waitFor, waitSeconds } from './waiting.ts';
 
@@ -22,7 +22,6 @@ const holder = {
 const Considered = z.object({ provider: z.string(), purpose: z.string().nullable(), taken: z.boolean(), why: z.string() });
 
 const comeBack = z.string().nullable().describe('where it goes on: how to come back to it');
-const status = z.enum(['done', 'running']).describe('`running`: it goes on, and nobody waits for it');
 
 /** Whatever sends a file to a provider: each upload is a durable workflow of its own. */
 export const UPLOAD_TOOLS: readonly Tool[] = [
